@@ -1,0 +1,221 @@
+//! Who may enter a location? The tree of conditions, and who is refused why.
+
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::challenge::{BearerError, Challenge};
+use super::credential;
+use super::decision::{CredentialShown, Decision, Denial, Grant};
+use super::expression::Expression;
+use super::expression::facts::Facts;
+use super::realm::{self, IdentityHeader, Realm, Refusal};
+use super::identity::Identity;
+use super::reason::Reason;
+use super::request::Request;
+use super::trace::{Step, Trace};
+
+/// What guards a location: who may enter, and what the upstream is told besides what the realms say.
+#[derive(Debug)]
+pub struct Gate {
+    /// Who may enter.
+    pub access: Access,
+    /// Identity headers of the location.
+    pub identity_headers: Vec<IdentityHeader>,
+}
+
+/// A condition, or several.
+#[derive(Debug)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whom the realm admits.
+    Realm {
+        /// The realm.
+        realm: Arc<Realm>,
+        /// What becomes of a request without a token.
+        no_token: NoToken,
+    },
+    /// Clients of these networks; an unknown address is of none.
+    Ip(Vec<IpNet>),
+    /// Clients of other networks than these; an unknown address is refused.
+    NotIp(Vec<IpNet>),
+    /// Requests for which the expression is true.
+    Check(Expression),
+    /// Who meets every condition, left to right.
+    All(Vec<Access>),
+    /// Who meets one, the first that admits.
+    Any(Vec<Access>),
+}
+
+/// What a realm does with a request that carries no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoToken {
+    /// Refuses it.
+    Refuse,
+    /// Lets it pass, without identity.
+    PassWithoutIdentity,
+}
+
+impl Gate {
+    /// Decides on a request.
+    pub fn decide<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Decision {
+        let entered = self.admit_credentials(request).and_then(|()| self.access.enter(request, None, trace));
+        match entered.and_then(|grant| self.with_headers(grant, request, trace)) {
+            Ok(grant) => Decision::Allow(grant),
+            Err(denial) => Decision::Deny(denial),
+        }
+    }
+
+    /// Whoever reads credentials, none of them reads two.
+    fn admit_credentials(&self, request: &Request<'_>) -> Result<(), Denial> {
+        match self.access {
+            Access::Public => Ok(()),
+            _ => credential::authorization_is_single(request).map_err(|reason| Denial {
+                credential: CredentialShown::Yes,
+                ..Denial::of(reason)
+            }),
+        }
+    }
+
+    fn with_headers<T: Trace>(&self, grant: Grant, request: &Request<'_>, trace: &mut T) -> Result<Grant, Denial> {
+        if self.identity_headers.is_empty() {
+            return Ok(grant);
+        }
+        let facts = Facts { request, identity: grant.identity(), outcome: None };
+        match realm::render(&self.identity_headers, &facts, trace) {
+            Ok(headers) => Ok(grant.with_headers(headers)),
+            Err(reason) => Err(Denial { credential: CredentialShown::Yes, ..Denial::of(reason) }),
+        }
+    }
+}
+
+impl Access {
+    /// `before` is who was admitted by the conditions to the left, whom a `check` may ask about.
+    fn enter<T: Trace>(
+        &self,
+        request: &Request<'_>,
+        before: Option<&Identity>,
+        trace: &mut T,
+    ) -> Result<Grant, Denial> {
+        match self {
+            Self::Public => Ok(Grant::anonymous()),
+            Self::Realm { realm, no_token } => enter_realm(realm, *no_token, request, trace),
+            Self::Ip(networks) => enter_network(networks, Side::Inside, request, trace),
+            Self::NotIp(networks) => enter_network(networks, Side::Outside, request, trace),
+            Self::Check(check) => {
+                let holds = check.holds(&Facts { request, identity: before, outcome: None });
+                trace.note(Step::Expression { source: check.source(), verdict: holds.into() });
+                if holds { Ok(Grant::anonymous()) } else { Err(Denial::of(Reason::CheckFailed)) }
+            }
+            Self::All(conditions) => {
+                let mut grant = Grant::anonymous();
+                for condition in conditions {
+                    let entered = condition.enter(request, grant.identity().or(before), trace)?;
+                    grant = grant.and(entered);
+                }
+                Ok(grant)
+            }
+            Self::Any(conditions) => {
+                let mut denials = Vec::new();
+                for condition in conditions {
+                    match condition.enter(request, before, trace) {
+                        Ok(grant) => return Ok(grant),
+                        Err(denial) => denials.push(denial),
+                    }
+                }
+                Err(of_all(denials))
+            }
+        }
+    }
+}
+
+fn enter_realm<T: Trace>(
+    realm: &Realm,
+    no_token: NoToken,
+    request: &Request<'_>,
+    trace: &mut T,
+) -> Result<Grant, Denial> {
+    match (realm.admit(request, trace), no_token) {
+        (Ok(Some(identity)), _) => Ok(Grant::of(identity)),
+        (Ok(None), NoToken::PassWithoutIdentity) => Ok(Grant::anonymous()),
+        (Ok(None), NoToken::Refuse) => Err(Denial {
+            challenges: vec![challenge(realm, request, None)],
+            ..Denial::of(Reason::TokenMissing)
+        }),
+        (Err(refusal), _) => Err(refused(realm, request, refusal)),
+    }
+}
+
+/// RFC 6750 §3.1: which error goes with which status.
+fn refused(realm: &Realm, request: &Request<'_>, refusal: Refusal) -> Denial {
+    let error = match refusal.status {
+        401 => Some(BearerError::InvalidToken),
+        403 => Some(BearerError::InsufficientScope),
+        _ => None,
+    };
+    Denial {
+        reason: refusal.reason,
+        status: refusal.status,
+        challenges: error.map(|error| challenge(realm, request, Some(error))).into_iter().collect(),
+        credential: CredentialShown::Yes,
+    }
+}
+
+fn challenge(realm: &Realm, request: &Request<'_>, error: Option<BearerError>) -> Challenge {
+    let facts = Facts { request, identity: None, outcome: None };
+    let text = realm.challenge.render(&facts).ok().flatten();
+    Challenge { realm: text.map_or_else(|| realm.name.to_string(), |text| text.into_owned()), error }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Inside,
+    Outside,
+}
+
+fn enter_network<T: Trace>(
+    networks: &[IpNet],
+    side: Side,
+    request: &Request<'_>,
+    trace: &mut T,
+) -> Result<Grant, Denial> {
+    let contained = request.client.map(|client| networks.iter().any(|network| network.contains(&client)));
+    let admitted = match side {
+        Side::Inside => contained == Some(true),
+        Side::Outside => contained == Some(false),
+    };
+    if T::LISTENS {
+        let list = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let client = request.client.map_or_else(|| "an unknown address".to_owned(), |ip| ip.to_string());
+        let relation = if side == Side::Inside { "in" } else { "not in" };
+        trace.note(Step::Address { rule: format!("{client} {relation} {list}"), verdict: admitted.into() });
+    }
+    if admitted { Ok(Grant::anonymous()) } else { Err(Denial::of(Reason::IpRefused)) }
+}
+
+/// One refusal for an `any` that nobody of admits: 400 if a branch was ambiguous, else 503 if one was unavailable, else
+/// 401 with every challenge, else 403. Logged is the first branch that found a credential, else the one that gave the
+/// status.
+fn of_all(denials: Vec<Denial>) -> Denial {
+    let with = |status: u16| denials.iter().find(|denial| denial.status == status);
+    let deciding = [400, 503, 401].into_iter().find_map(with).or(denials.first());
+    let Some(deciding) = deciding.cloned() else { return Denial::of(Reason::CheckFailed) };
+    let logged = denials.iter().find(|denial| denial.credential == CredentialShown::Yes).unwrap_or(&deciding);
+    let (reason, credential) = (logged.reason, logged.credential);
+    let challenges = match deciding.status {
+        401 => all_challenges(&denials),
+        _ => deciding.challenges.clone(),
+    };
+    Denial { reason, credential, challenges, status: deciding.status }
+}
+
+fn all_challenges(denials: &[Denial]) -> Vec<Challenge> {
+    let mut challenges: Vec<Challenge> = Vec::new();
+    for challenge in denials.iter().flat_map(|denial| &denial.challenges) {
+        if !challenges.contains(challenge) {
+            challenges.push(challenge.clone());
+        }
+    }
+    challenges
+}

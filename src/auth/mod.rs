@@ -1,0 +1,22 @@
+//! May this request pass? From the head of a request to a [`Decision`]; no sockets, no proxy, no clock of its own.
+//!
+//! A location's [`Gate`](access::Gate) holds a tree of conditions. A [`Realm`](realm::Realm) in it finds a token, verifies
+//! it, applies its rules and gives an [`Identity`](identity::Identity), which nothing else can make.
+
+pub mod access;
+pub mod challenge;
+pub mod claim_rules;
+pub mod credential;
+pub mod decision;
+pub mod expression;
+pub mod identity;
+pub mod realm;
+pub mod reason;
+pub mod request;
+pub mod trace;
+pub mod verified_cache;
+
+pub use access::{Access, Gate, NoToken};
+pub use decision::{CredentialShown, Decision, Denial, Grant};
+pub use reason::Reason;
+pub use request::{Request, Scheme};

@@ -1,0 +1,220 @@
+//! Does this token prove who is calling? From a credential to an identity, in the order of the reason codes.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{HeaderName, HeaderValue};
+
+use super::claim_rules::{ClaimRules, Claims};
+use super::credential::{self, TokenSource};
+use super::expression::Expression;
+use super::expression::facts::Facts;
+use super::expression::template::Template;
+use super::expression::text::TextProblem;
+use super::identity::{Identity, VerifiedToken};
+use super::reason::Reason;
+use super::request::Request;
+use super::trace::{Step, Trace, Verdict};
+use super::verified_cache::VerifiedCache;
+use crate::jose::{AlgorithmSet, SignedToken, TokenError};
+use crate::keys::{Generation, KeyRing, KeyView, NoKey};
+
+/// Everything that a realm asks of a token.
+#[derive(Debug)]
+pub struct Realm {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// The realm text of its challenges.
+    pub challenge: Template,
+    /// Where it looks for a token.
+    pub sources: Vec<TokenSource>,
+    /// Its keys.
+    pub keys: KeyRing,
+    /// The algorithms that it takes; `None`: all that its keys allow.
+    pub algorithms: Option<AlgorithmSet>,
+    /// Its rules for claims.
+    pub claims: ClaimRules,
+    /// Expressions that must hold.
+    pub require: Vec<Requirement>,
+    /// What the upstream is told of the caller.
+    pub identity_headers: Vec<IdentityHeader>,
+    /// Larger tokens are refused, in octets.
+    pub largest_token: usize,
+    /// Tokens that were verified before.
+    pub verified: Arc<VerifiedCache>,
+    /// Told of hits and misses.
+    pub observer: Arc<dyn CacheObserver>,
+}
+
+/// Counts look-ups in the cache of verified signatures.
+pub trait CacheObserver: Send + Sync + std::fmt::Debug {
+    /// A look-up was made.
+    fn looked_up(&self, realm: &str, lookup: Lookup);
+}
+
+/// What came of looking in the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// The signature was verified before.
+    Hit,
+    /// It had to be verified now.
+    Miss,
+}
+
+/// An expression of `require`, and the status of requests for which it is false.
+#[derive(Debug)]
+pub struct Requirement {
+    /// The expression.
+    pub check: Expression,
+    /// 401 or 403.
+    pub status: u16,
+}
+
+/// A header that tells the upstream of the caller.
+#[derive(Debug)]
+pub struct IdentityHeader {
+    /// Its name, which no client can send.
+    pub name: HeaderName,
+    /// Its value.
+    pub value: Template,
+}
+
+/// Why a realm did not admit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: Reason,
+    /// The status, which `require` may set.
+    pub status: u16,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, status: reason.status() }
+    }
+}
+
+impl Realm {
+    /// Admits the caller of a request, or says why not. `Ok(None)`: there is no token.
+    pub fn admit<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Result<Option<Identity>, Refusal> {
+        trace.note(Step::Realm(&self.name));
+        let Some(credential) = credential::find(&self.sources, request)? else {
+            trace.note(Step::NoToken);
+            return Ok(None);
+        };
+        trace.note(Step::TokenFound(credential.source));
+        let token = self.authenticate(&credential.token, request.now, trace)?;
+        self.claims.verified(token.header(), token.claims(), request.now, trace)?;
+        let identity = Identity::new(Arc::clone(&self.name), token);
+        let facts = Facts { request, identity: Some(&identity), outcome: None };
+        self.requirements(&facts, trace)?;
+        let headers = render(&self.identity_headers, &facts, trace)?;
+        Ok(Some(identity.with_headers(headers)))
+    }
+
+    /// The verified content of a token: from the cache, or by verifying it now.
+    fn authenticate<T: Trace>(
+        &self,
+        token: &str,
+        now: SystemTime,
+        trace: &mut T,
+    ) -> Result<Arc<VerifiedToken>, Refusal> {
+        // Who listens wants to see the signature verified.
+        if !T::LISTENS && let Some(known) = self.verified.find(token, |generation| self.keys.is_current(generation)) {
+            self.observer.looked_up(&self.name, Lookup::Hit);
+            return Ok(known);
+        }
+        let (generation, verified) = self.verify(token, now, trace)?;
+        let verified = Arc::new(verified);
+        self.verified.insert(token, generation, &verified);
+        self.observer.looked_up(&self.name, Lookup::Miss);
+        Ok(verified)
+    }
+
+    fn verify<T: Trace>(
+        &self,
+        text: &str,
+        now: SystemTime,
+        trace: &mut T,
+    ) -> Result<(Generation, VerifiedToken), Reason> {
+        let token = SignedToken::parse(text, self.largest_token).map_err(reason_of)?;
+        trace.note(Step::Header(token.header()));
+        let keys = self.keys.view();
+        let allowed = self.algorithms.map_or_else(|| keys.algorithms(), |own| own.intersect(keys.algorithms()));
+        if !allowed.contains(token.algorithm()) {
+            return Err(Reason::AlgorithmRefused);
+        }
+        let claims = Claims::parse(token.payload())?;
+        self.claims.before_signature(&claims, now, &mut super::trace::NoTrace)?;
+        let generation = signed_by(&token, &keys, trace)?;
+        let (algorithm, header, payload) = token.into_parts();
+        let payload = String::from_utf8(payload).map_err(|_| Reason::ClaimsMalformed)?;
+        Ok((generation, VerifiedToken::new(algorithm, header, payload.into_boxed_str(), claims)))
+    }
+
+    fn requirements<T: Trace>(&self, facts: &Facts<'_>, trace: &mut T) -> Result<(), Refusal> {
+        for requirement in &self.require {
+            let holds = requirement.check.holds(facts);
+            trace.note(Step::Expression { source: requirement.check.source(), verdict: holds.into() });
+            if !holds {
+                return Err(Refusal { reason: Reason::RequirementFailed, status: requirement.status });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tries the keys that fit, and names the generation of the one that verifies.
+fn signed_by<T: Trace>(token: &SignedToken<'_>, keys: &KeyView, trace: &mut T) -> Result<Generation, Reason> {
+    let candidates = keys.select(token.key_id(), token.algorithm()).map_err(|none| match none {
+        NoKey::Unknown => Reason::KeyUnknown,
+        NoKey::AlgorithmRefused => Reason::AlgorithmRefused,
+    })?;
+    for (generation, key) in candidates {
+        let verdict = Verdict::from(token.verify(key).is_ok());
+        trace.note(Step::KeyTried { key, verdict });
+        if verdict == Verdict::Pass {
+            return Ok(generation);
+        }
+    }
+    Err(Reason::SignatureInvalid)
+}
+
+fn reason_of(error: TokenError) -> Reason {
+    match error {
+        TokenError::TooLarge => Reason::TokenTooLarge,
+        TokenError::Malformed(_) => Reason::TokenMalformed,
+        TokenError::Kind => Reason::TokenKind,
+        TokenError::AlgorithmRefused => Reason::AlgorithmRefused,
+        TokenError::CriticalHeader => Reason::CriticalHeader,
+    }
+}
+
+/// Makes identity headers. One without a value is not sent; one with a value that must not be sent refuses the request.
+pub fn render<T: Trace>(
+    headers: &[IdentityHeader],
+    facts: &Facts<'_>,
+    trace: &mut T,
+) -> Result<Vec<(HeaderName, HeaderValue)>, Reason> {
+    let mut rendered = Vec::with_capacity(headers.len());
+    for header in headers {
+        match header.value.render(facts) {
+            Ok(Some(text)) => {
+                let value = header_value(&text)?;
+                trace.note(Step::IdentityHeader(&header.name, &value));
+                rendered.push((header.name.clone(), value));
+            }
+            Ok(None) | Err(TextProblem::Failed) => trace.note(Step::IdentityHeaderAbsent(&header.name)),
+            Err(TextProblem::Unusable(_)) => return Err(Reason::ClaimUnusable),
+        }
+    }
+    Ok(rendered)
+}
+
+/// Refuses control characters, and white space at the ends, which HTTP would drop: `" admin"` would arrive as `admin`.
+fn header_value(text: &str) -> Result<HeaderValue, Reason> {
+    if text.contains(char::is_control) || text.starts_with(' ') || text.ends_with(' ') {
+        return Err(Reason::ClaimUnusable);
+    }
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| Reason::ClaimUnusable)
+}

@@ -1,0 +1,71 @@
+//! Which request goes where, and who may send it?
+
+use super::super::schema::{Access, EncodedSlash, Location, Match, PathMatch};
+use super::access::access;
+use super::action::action;
+use super::headers;
+use super::list::{list, methods};
+use super::matcher::matcher;
+use super::responses::responses;
+use super::scalar::{located, request_path, word};
+use super::{Decoder, Section, Value};
+
+/// Keys of a location that are part of the language and not built yet.
+pub(super) const NOT_BUILT: &[&str] = &["cors", "limit", "websocket", "close_at_expiry", "compress"];
+
+const NOBODY_NAMED: &str = "every location says who may enter: add \"access: public\" or a realm";
+
+/// What a file without locations does.
+pub(super) const NOTHING_SERVED: &str = "no locations: every request is answered 404";
+
+/// `locations`. Those whose `match` cannot be read are left out.
+pub(super) fn locations(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Location>> {
+    if value.items("a list", decoder)?.is_empty() {
+        decoder.warning(value.place(), NOTHING_SERVED);
+    }
+    list(value, decoder, location)
+}
+
+fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
+    let mut section = Section::open(value, decoder)?;
+    let matcher = section.required("match", decoder, matcher);
+    let access = section.required_or("access", NOBODY_NAMED, decoder, |value, decoder| {
+        Some(access(value, decoder))
+    });
+    let action = action(&mut section, decoder);
+    let methods = section.optional("methods", decoder, methods);
+    let identity_headers = section.optional("identity_headers", decoder, headers::identity);
+    let request_headers = section.optional("request_headers", decoder, headers::edits);
+    let response_headers = section.optional("response_headers", decoder, headers::edits);
+    let replace_prefix = section.optional("replace_prefix", decoder, |value, decoder| {
+        refuse_without_prefix(value, matcher.as_ref(), decoder);
+        located(request_path)(value, decoder)
+    });
+    let slashes = [("keep", EncodedSlash::Keep), ("refuse", EncodedSlash::Refuse)];
+    let encoded_slash = section.optional("encoded_slash", decoder, word(&slashes));
+    let responses = section.optional("responses", decoder, responses);
+    let place = section.place();
+    section.close(NOT_BUILT, decoder);
+    Some(Location {
+        place,
+        matcher: matcher?,
+        access: access.unwrap_or(Access::Broken),
+        methods,
+        action,
+        identity_headers: identity_headers.unwrap_or_default(),
+        request_headers: request_headers.unwrap_or_default(),
+        response_headers: response_headers.unwrap_or_default(),
+        replace_prefix,
+        encoded_slash: encoded_slash.unwrap_or(EncodedSlash::Refuse),
+        responses: responses.unwrap_or_default(),
+    })
+}
+
+fn refuse_without_prefix(value: &Value<'_>, matcher: Option<&Match>, decoder: &mut Decoder<'_>) {
+    match matcher.map(|matcher| &matcher.path.value) {
+        Some(PathMatch::Exact(_) | PathMatch::Regex(_)) => {
+            value.problem("\"replace_prefix\" needs a match by \"prefix\"", decoder);
+        }
+        Some(PathMatch::Prefix(_)) | None => {}
+    }
+}

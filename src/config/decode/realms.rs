@@ -1,0 +1,138 @@
+//! Which rules does a token have to meet?
+
+use super::super::place::{Located, quoted};
+use super::super::schema::{ForwardToken, Realm, Requirement, RequirementStatus};
+use super::headers;
+use super::list::{list, located_texts, one_or_more_texts, without_places};
+use super::scalar::{count, duration, located, located_text, text, word};
+use super::section::named;
+use super::token::token;
+use super::{Decoder, Section, Value};
+
+/// Keys of a realm that are part of the language and not built yet.
+pub(super) const NOT_BUILT: &[&str] = &[
+    "decryption_keys",
+    "key_management",
+    "content_encryption",
+    "compression",
+    "allowed_origins",
+    "revoked",
+    "single_use",
+    "shadow",
+];
+
+/// Values of `type` that are part of the language and not built yet.
+const TYPES_NOT_BUILT: &[&str] = &["encrypted", "nested"];
+
+const MOST_CACHE_ENTRIES: u64 = 10_000_000;
+
+/// `realms`. A realm keeps its name whatever is wrong with it.
+pub(super) fn realms(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Realm>> {
+    named(value, decoder, |name, value, decoder| {
+        let mut realm = Realm::new(name);
+        if let Some(mut section) = Section::open(value, decoder) {
+            credential(&mut realm, &mut section, decoder);
+            rules(&mut realm, &mut section, decoder);
+            outcome(&mut realm, &mut section, decoder);
+            section.close(NOT_BUILT, decoder);
+        }
+        realm
+    })
+}
+
+/// Where the token is, what it is, and what it is verified with.
+fn credential(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>) {
+    if let Some(token) = section.optional("token", decoder, token) {
+        realm.token = token;
+    }
+    section.optional("type", decoder, token_type);
+    let keys = section.required("keys", decoder, |value, decoder| {
+        one_or_more_texts("nothing could be verified", value, decoder)
+    });
+    realm.keys = keys.unwrap_or_default();
+    realm.algorithms = section.optional("algorithms", decoder, |value, decoder| {
+        located_texts("no token could pass", value, decoder)
+    });
+    if let Some(entries) = section.optional("cache", decoder, cache) {
+        realm.cache_entries = entries;
+    }
+}
+
+/// What its claims have to be.
+fn rules(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>) {
+    let values = |value: &Value<'_>, decoder: &mut Decoder<'_>| {
+        one_or_more_texts("no token could pass", value, decoder).map(without_places)
+    };
+    realm.issuer = section.optional("issuer", decoder, values);
+    realm.audience = section.optional("audience", decoder, values);
+    realm.leeway = section.optional("leeway", decoder, duration).unwrap_or_default();
+    realm.max_age = section.optional("max_age", decoder, duration);
+    let claims = section.optional("required_claims", decoder, |value, decoder| {
+        let claims = list(value, decoder, |item, decoder| located(text)(item, decoder))?;
+        Some(super::list::distinct(claims, decoder))
+    });
+    realm.required_claims = claims.map(without_places).unwrap_or_default();
+    realm.token_types = section.optional("token_types", decoder, |value, decoder| {
+        located_texts("no token could pass", value, decoder).map(without_places)
+    });
+    let require = section.optional("require", decoder, |value, decoder| list(value, decoder, requirement));
+    realm.require = require.unwrap_or_default();
+}
+
+/// What follows when it passes, or does not.
+fn outcome(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>) {
+    let forms = [
+        ("header", ForwardToken::Header),
+        ("all", ForwardToken::All),
+        ("none", ForwardToken::None),
+    ];
+    realm.challenge = section.optional("challenge", decoder, located_text);
+    realm.identity_headers = section
+        .optional("identity_headers", decoder, headers::identity)
+        .unwrap_or_default();
+    realm.forward_token = section
+        .optional("forward_token", decoder, word(&forms))
+        .unwrap_or(ForwardToken::Header);
+}
+
+/// Signed is the only type that there is so far.
+fn token_type(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<()> {
+    let written = value.text("\"signed\", \"encrypted\" or \"nested\"", decoder)?;
+    if TYPES_NOT_BUILT.contains(&written) {
+        value.problem(format!("{} is not built yet", quoted(written)), decoder);
+        return None;
+    }
+    let mut types = vec![("signed", ())];
+    types.extend(TYPES_NOT_BUILT.iter().map(|name| (*name, ())));
+    word(&types)(value, decoder)
+}
+
+/// `cache: { entries: 65536 }`
+fn cache(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<usize> {
+    let mut section = Section::open(value, decoder)?;
+    let entries = section.optional("entries", decoder, count(0..=MOST_CACHE_ENTRIES));
+    section.close(&[], decoder);
+    entries
+}
+
+/// An expression, or an expression and the status that its failure has.
+fn requirement(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Requirement> {
+    if !value.is_mapping() {
+        let check: Located<String> = located_text(value, decoder)?;
+        return Some(Requirement {
+            check,
+            status: RequirementStatus::Forbidden,
+        });
+    }
+    let mut section = Section::open(value, decoder)?;
+    let check = section.required("check", decoder, located_text);
+    let statuses = [
+        ("401", RequirementStatus::Unauthorized),
+        ("403", RequirementStatus::Forbidden),
+    ];
+    let status = section
+        .optional("status", decoder, word(&statuses))
+        .unwrap_or(RequirementStatus::Forbidden);
+    section.close(&[], decoder);
+    Some(Requirement { check: check?, status })
+}

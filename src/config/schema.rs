@@ -1,0 +1,52 @@
+//! What may stand in a configuration file: the only description of its shape.
+//!
+//! These types hold what the operator wrote, scalars parsed, nothing looked up: names of realms are still names,
+//! templates still text. `snapshot/compile.rs` gives them their meaning. A value that a later step may have to
+//! complain about carries its place in the file ([`Located`]).
+//!
+//! A list that must not be empty is empty here only when a problem about it has been reported.
+
+use std::net::SocketAddr;
+
+use super::place::Located;
+
+mod keys;
+mod listener;
+mod location;
+mod process;
+mod realm;
+mod response;
+mod upstream;
+
+pub use keys::{KeyOrigin, KeySet, KeySource, SecretEncoding, WeakKeys};
+pub use listener::{Certificate, Listener, RedirectToHttps, Tls};
+pub use location::{Access, Action, EncodedSlash, Location, Match, NoToken, PathMatch};
+pub use process::{AccessLog, LogFormat, LogTarget, Process};
+pub use realm::{ForwardToken, Realm, Requirement, RequirementStatus, TokenSource};
+pub use response::{Content, CustomResponse, HeaderTemplate, Respond, ResponseBody};
+pub use upstream::{Server, Timeouts, Upstream, UpstreamTls, VerifyPeer};
+
+/// A whole file. A part with a problem is left out or replaced by its default; the problem has been reported.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Where clients connect.
+    pub listeners: Vec<Listener>,
+    /// Where Prometheus and probes connect.
+    pub admin: Option<Located<SocketAddr>>,
+    /// One line per request.
+    pub access_log: AccessLog,
+    /// What only a restart changes.
+    pub process: Process,
+    /// Named key sets.
+    pub keys: Vec<KeySet>,
+    /// Named rules for tokens.
+    pub realms: Vec<Realm>,
+    /// Named groups of servers.
+    pub upstreams: Vec<Upstream>,
+    /// Which request goes where, and who may send it.
+    pub locations: Vec<Location>,
+    /// Headers of every answer of ours and of upstreams.
+    pub response_headers: Vec<HeaderTemplate>,
+    /// What the gateway's own answers look like.
+    pub responses: Vec<CustomResponse>,
+}

@@ -1,0 +1,113 @@
+//! What may an operator write about the rules that a token has to meet?
+
+use std::time::Duration;
+
+use http::HeaderName;
+
+use super::super::place::Located;
+use super::HeaderTemplate;
+
+/// Rules that a token has to meet.
+#[derive(Debug)]
+pub struct Realm {
+    /// What locations call it.
+    pub name: Located<String>,
+    /// Template of the realm text in `WWW-Authenticate`; `None`: the realm's name.
+    pub challenge: Option<Located<String>>,
+    /// Where a token is looked for.
+    pub token: Vec<TokenSource>,
+    /// Names of key sets.
+    pub keys: Vec<Located<String>>,
+    /// `alg` names as written; `None`: all that the keys allow.
+    pub algorithms: Option<Vec<Located<String>>>,
+    /// `None`: not configured, not checked. Never empty.
+    pub issuer: Option<Vec<String>>,
+    /// `None`: not configured, not checked. Never empty.
+    pub audience: Option<Vec<String>>,
+    /// Tolerance for `exp`, `nbf` and `max_age`.
+    pub leeway: Duration,
+    /// Oldest `iat` admitted; `None`: `iat` is not looked at.
+    pub max_age: Option<Duration>,
+    /// Claims that have to be there.
+    pub required_claims: Vec<String>,
+    /// Header `typ` values admitted; `None`: any. Never empty.
+    pub token_types: Option<Vec<String>>,
+    /// Expressions that have to be true.
+    pub require: Vec<Requirement>,
+    /// Sent to the upstream.
+    pub identity_headers: Vec<HeaderTemplate>,
+    /// What of the token goes on to the upstream.
+    pub forward_token: ForwardToken,
+    /// How many verified signatures are remembered.
+    pub cache_entries: usize,
+}
+
+impl Realm {
+    /// A realm with the defaults of the contract, without keys.
+    pub fn new(name: Located<String>) -> Self {
+        Self {
+            name,
+            challenge: None,
+            token: vec![TokenSource::Bearer],
+            keys: Vec::new(),
+            algorithms: None,
+            issuer: None,
+            audience: None,
+            leeway: Duration::ZERO,
+            max_age: None,
+            required_claims: Vec::new(),
+            token_types: None,
+            require: Vec::new(),
+            identity_headers: Vec::new(),
+            forward_token: ForwardToken::Header,
+            cache_entries: 65_536,
+        }
+    }
+}
+
+/// Where a token is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenSource {
+    /// `Authorization: Bearer …` (RFC 6750 §2.1).
+    Bearer,
+    /// A cookie of this name.
+    Cookie(String),
+    /// An argument of the query of this name (RFC 6750 §2.3).
+    Query(String),
+    /// Another header.
+    Header {
+        /// The header's name.
+        name: HeaderName,
+        /// The word before the token; `None`: the value is the token.
+        scheme: Option<String>,
+    },
+}
+
+/// An expression that has to be true.
+#[derive(Debug)]
+pub struct Requirement {
+    /// CEL text.
+    pub check: Located<String>,
+    /// The answer when it is not.
+    pub status: RequirementStatus,
+}
+
+/// The answer when a requirement is not met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequirementStatus {
+    /// 401
+    Unauthorized,
+    /// 403
+    Forbidden,
+}
+
+/// What of the token goes on to the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardToken {
+    /// Headers and cookies stay, a query argument goes.
+    Header,
+    /// Everything stays.
+    All,
+    /// Every source of the realm goes.
+    None,
+}

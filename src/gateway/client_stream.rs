@@ -1,0 +1,186 @@
+//! What does Pingora see of a client's connection? Our own stream below it, so that we decide on buffers, on peeking and
+//! on the addresses that are reported.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
+use pingora_core::protocols::raw_connect::ProxyDigest;
+use pingora_core::protocols::{
+    GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
+    UniqueIDType,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Enough for the head of an answer, so that head and a short body leave in one packet.
+const WRITE_BUFFER: usize = 1460;
+/// TLS reads each record in two steps; a buffer makes one system call of them. Plaintext is read into Pingora's own.
+const TLS_READ_BUFFER: usize = 4096;
+/// RFC 9113 §3.4.
+const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// What is spoken on a plaintext connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plaintext {
+    /// HTTP/1 only.
+    Http1,
+    /// HTTP/1, or HTTP/2 if the client begins with its preface.
+    Http1OrHttp2,
+}
+
+/// A client's TCP connection.
+pub struct ClientStream {
+    stream: Buffered,
+    plaintext: Plaintext,
+    digest: Arc<SocketDigest>,
+    accepted: SystemTime,
+}
+
+enum Buffered {
+    Direct(BufWriter<TcpStream>),
+    ReadAhead(BufReader<BufWriter<TcpStream>>),
+}
+
+impl ClientStream {
+    /// A connection in plaintext. `listener` is the address that was listened on, which names the listener.
+    pub fn plaintext(stream: TcpStream, client: SocketAddr, listener: SocketAddr, plaintext: Plaintext) -> Self {
+        let digest = digest(&stream, client, listener);
+        let stream = Buffered::Direct(BufWriter::with_capacity(WRITE_BUFFER, stream));
+        Self { stream, plaintext, digest, accepted: SystemTime::now() }
+    }
+
+    /// A connection that TLS will be spoken over.
+    pub fn below_tls(stream: TcpStream, client: SocketAddr, listener: SocketAddr) -> Self {
+        let digest = digest(&stream, client, listener);
+        let writer = BufWriter::with_capacity(WRITE_BUFFER, stream);
+        let stream = Buffered::ReadAhead(BufReader::with_capacity(TLS_READ_BUFFER, writer));
+        Self { stream, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
+    }
+
+    fn writer(&mut self) -> &mut BufWriter<TcpStream> {
+        match &mut self.stream {
+            Buffered::Direct(writer) => writer,
+            Buffered::ReadAhead(reader) => reader.get_mut(),
+        }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        match &self.stream {
+            Buffered::Direct(writer) => writer.get_ref(),
+            Buffered::ReadAhead(reader) => reader.get_ref().get_ref(),
+        }
+    }
+}
+
+fn digest(stream: &TcpStream, client: SocketAddr, listener: SocketAddr) -> Arc<SocketDigest> {
+    let digest = SocketDigest::from_raw_fd(stream.as_raw_fd());
+    // Known already: asking the kernel again would cost a system call for each connection.
+    let _ = digest.peer_addr.set(Some(PingoraAddress::Inet(client)));
+    let _ = digest.local_addr.set(Some(PingoraAddress::Inet(listener)));
+    Arc::new(digest)
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Buffered::Direct(writer) => Pin::new(writer).poll_read(cx, buffer),
+            Buffered::ReadAhead(reader) => Pin::new(reader).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(self.writer()).poll_write(cx, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.writer()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.writer()).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.writer()).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}
+
+#[async_trait]
+impl Shutdown for ClientStream {
+    async fn shutdown(&mut self) {
+        if let Err(error) = AsyncWriteExt::shutdown(self).await {
+            log::debug!("a client's connection could not be shut down: {error}");
+        }
+    }
+}
+
+impl UniqueID for ClientStream {
+    fn id(&self) -> UniqueIDType {
+        self.socket().as_raw_fd()
+    }
+}
+
+impl Ssl for ClientStream {}
+
+impl GetTimingDigest for ClientStream {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        vec![Some(TimingDigest { established_ts: self.accepted, ..TimingDigest::default() })]
+    }
+}
+
+impl GetProxyDigest for ClientStream {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        None
+    }
+}
+
+impl GetSocketDigest for ClientStream {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        Some(Arc::clone(&self.digest))
+    }
+}
+
+#[async_trait]
+impl Peek for ClientStream {
+    /// Pingora asks for the first octets to tell HTTP/2 from HTTP/1, and takes "cannot peek" for HTTP/2. So the answer
+    /// is always yes: with the octets that came, as soon as they differ from the preface, and with none where HTTP/2 is
+    /// not spoken.
+    async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
+        if self.plaintext == Plaintext::Http1 {
+            return Ok(true);
+        }
+        loop {
+            let length = self.socket().peek(buffer).await?;
+            let begins_like_it = buffer.iter().zip(HTTP2_PREFACE).take(length).all(|(one, other)| one == other);
+            if length == 0 || length >= HTTP2_PREFACE.len() || !begins_like_it {
+                return Ok(true);
+            }
+            // A part of the preface has come; the rest makes the socket readable again, which peek cannot wait for.
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    }
+}
+
+impl fmt::Debug for ClientStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientStream").field("socket", self.socket()).finish_non_exhaustive()
+    }
+}

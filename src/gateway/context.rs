@@ -1,0 +1,132 @@
+//! How far has one request come? Its pinned edition, and what was found out on the way.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::live::Edition;
+use super::pool::EndpointAddress;
+use super::target::Target;
+use crate::auth::{Denial, Grant};
+use crate::snapshot::Location;
+
+/// One request's state.
+#[derive(Debug)]
+pub struct RequestContext {
+    /// The edition that it began with, and ends with.
+    pub edition: Arc<Edition>,
+    /// When its head was read.
+    pub received: SystemTime,
+    /// The same, for durations.
+    pub started: Instant,
+    /// Its id, which the upstream and the client are told.
+    pub request_id: String,
+    /// Where it came in and from whom.
+    pub client: Option<std::net::IpAddr>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// What was tried for it.
+    pub attempts: Attempts,
+    /// Counts it as being served, for as long as it is.
+    pub in_flight: InFlight,
+}
+
+/// How far a request has come.
+#[derive(Debug)]
+pub enum Progress {
+    /// Its head was read.
+    Received,
+    /// Its target cannot be served, or the listener sends it elsewhere.
+    Turned {
+        /// The target, if it could be read.
+        target: Option<Target>,
+        /// The reason, if it was refused.
+        denial: Option<Denial>,
+    },
+    /// A location refuses it.
+    Denied {
+        /// What it asked for.
+        target: Target,
+        /// Where.
+        location: Arc<Location>,
+        /// Why.
+        denial: Denial,
+    },
+    /// It may pass. Only this state reaches an upstream.
+    Granted {
+        /// What it asked for.
+        target: Target,
+        /// Where.
+        location: Arc<Location>,
+        /// The permission.
+        grant: Grant,
+    },
+}
+
+/// The servers that were tried.
+#[derive(Debug, Default)]
+pub struct Attempts {
+    /// Every one, the last that answered or failed at the end.
+    pub tried: Vec<EndpointAddress>,
+    /// When the last was chosen.
+    pub began: Option<Instant>,
+    /// What it answered.
+    pub status: Option<u16>,
+    /// How long that took.
+    pub took: Option<Duration>,
+    /// Why no server answered.
+    pub failure: Option<crate::auth::Reason>,
+}
+
+/// One request that is being served.
+#[derive(Debug)]
+pub struct InFlight(prometheus::IntGauge);
+
+impl InFlight {
+    /// Counts one more.
+    pub fn begin(gauge: &prometheus::IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Progress {
+    /// What was asked for, if it is known.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Received => None,
+            Self::Turned { target, .. } => target.as_ref(),
+            Self::Denied { target, .. } | Self::Granted { target, .. } => Some(target),
+        }
+    }
+
+    /// The location, if one was found.
+    pub fn location(&self) -> Option<&Arc<Location>> {
+        match self {
+            Self::Received | Self::Turned { .. } => None,
+            Self::Denied { location, .. } | Self::Granted { location, .. } => Some(location),
+        }
+    }
+
+    /// The refusal, if there is one.
+    pub fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Received | Self::Granted { .. } => None,
+            Self::Turned { denial, .. } => denial.as_ref(),
+            Self::Denied { denial, .. } => Some(denial),
+        }
+    }
+
+    /// The permission, if there is one.
+    pub fn grant(&self) -> Option<&Grant> {
+        match self {
+            Self::Granted { grant, .. } => Some(grant),
+            Self::Received | Self::Turned { .. } | Self::Denied { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Which headers does the upstream get? The identity-header firewall, and everything else that is set or stripped.
+//!
+//! Both halves stand here: what no client may say is stripped, and what we say ourselves is set after it.
+
+use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
+use pingora_http::RequestHeader;
+
+use crate::auth::Grant;
+use crate::auth::credential::TokenSource;
+use crate::auth::expression::facts::Facts;
+use crate::auth::request::argument_name;
+use crate::snapshot::{HeaderEdit, IdentityNames, TokenRemoval};
+
+/// What the upstream is told about the client's side of the connection.
+#[derive(Debug)]
+pub struct Forwarded<'f> {
+    /// The client's address.
+    pub client: Option<std::net::IpAddr>,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// The host as the client wrote it.
+    pub authority: &'f str,
+    /// The id of this request.
+    pub request_id: &'f str,
+}
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+/// The header that carries the id of a request.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Strips what no client may say: identity headers in any spelling, and headers that stand for what a proxy has seen.
+pub fn strip_client_claims(head: &mut RequestHeader, identity: &IdentityNames) {
+    strip(head, |name| identity.contains(name) || is_proxy_word(name));
+}
+
+fn strip(head: &mut RequestHeader, forged: impl Fn(&str) -> bool) {
+    let forged: Vec<HeaderName> = head.headers.keys().filter(|name| forged(name.as_str())).cloned().collect();
+    for name in &forged {
+        head.remove_header(name);
+    }
+}
+
+/// `Forwarded`, `X-Forwarded-*`, `X-Original-*`, `X-Rewrite-URL`, `X-Real-IP`, `X-Request-ID`: nobody is trusted to say
+/// them.
+fn is_proxy_word(name: &str) -> bool {
+    if !name.starts_with(['x', 'f']) {
+        return false;
+    }
+    let name = name.replace('_', "-");
+    name.starts_with("x-forwarded-")
+        || name.starts_with("x-original-")
+        || matches!(name.as_str(), "forwarded" | "x-rewrite-url" | "x-real-ip" | "x-request-id")
+}
+
+/// Strips what belongs to one connection only (RFC 9110 §7.6.1): what Pingora does for an upstream, for an echo.
+pub fn strip_hop_by_hop(head: &mut RequestHeader) {
+    let nominated: Vec<HeaderName> = head
+        .headers
+        .get_all(http::header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
+        .collect();
+    for name in &nominated {
+        head.remove_header(name);
+    }
+    for name in ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"] {
+        head.remove_header(name);
+    }
+}
+
+/// Says what the client did not get to say.
+pub fn set_forwarded(head: &mut RequestHeader, forwarded: &Forwarded<'_>) -> pingora_core::Result<()> {
+    if let Some(client) = forwarded.client {
+        let client = client.to_string();
+        head.insert_header(X_FORWARDED_FOR, client.as_str())?;
+        head.insert_header(X_REAL_IP, client.as_str())?;
+    }
+    head.insert_header(X_FORWARDED_PROTO, forwarded.scheme)?;
+    if !forwarded.authority.is_empty() {
+        head.insert_header(X_FORWARDED_HOST, forwarded.authority)?;
+    }
+    head.insert_header(X_REQUEST_ID, forwarded.request_id)
+}
+
+/// Says who the caller is: the last word on these names, after every other edit.
+pub fn set_identity(head: &mut RequestHeader, identity: &IdentityNames, grant: &Grant) -> pingora_core::Result<()> {
+    strip(head, |name| identity.contains(name));
+    for (name, value) in grant.identity_headers() {
+        head.insert_header(name.clone(), value.clone())?;
+    }
+    Ok(())
+}
+
+/// Makes the edits of the configuration. One whose value is not there is not made.
+pub fn edit(head: &mut RequestHeader, edits: &[HeaderEdit], facts: &Facts<'_>) -> pingora_core::Result<()> {
+    for change in edits {
+        match &change.value {
+            None => {
+                head.remove_header(&change.name);
+            }
+            Some(template) => {
+                if let Some(value) = rendered(template.render(facts).ok().flatten().as_deref()) {
+                    head.insert_header(change.name.clone(), value)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Text as a header value; `None` for what must not stand in one.
+pub fn rendered(text: Option<&str>) -> Option<HeaderValue> {
+    text.filter(|text| !text.contains(char::is_control)).and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok())
+}
+
+/// Takes tokens away that do not go on. A query is taken care of by [`query_without`].
+pub fn remove_tokens(head: &mut RequestHeader, removals: &[TokenRemoval]) -> pingora_core::Result<()> {
+    for TokenRemoval(source) in removals {
+        match source {
+            TokenSource::Bearer => remove_with_scheme(head, &AUTHORIZATION, "Bearer"),
+            TokenSource::Header { name, scheme: Some(scheme) } => remove_with_scheme(head, name, scheme),
+            TokenSource::Header { name, scheme: None } => {
+                head.remove_header(name);
+            }
+            TokenSource::Cookie(name) => remove_cookie(head, name)?,
+            TokenSource::Query(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn remove_with_scheme(head: &mut RequestHeader, name: &HeaderName, scheme: &str) {
+    let is_it = |value: &HeaderValue| {
+        let word = value.as_bytes().split(|octet| octet.is_ascii_whitespace()).next().unwrap_or_default();
+        word.eq_ignore_ascii_case(scheme.as_bytes())
+    };
+    if head.headers.get_all(name).iter().any(is_it) {
+        head.remove_header(name);
+    }
+}
+
+fn remove_cookie(head: &mut RequestHeader, name: &str) -> pingora_core::Result<()> {
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    for value in head.headers.get_all(COOKIE) {
+        for pair in value.as_bytes().split(|octet| *octet == b';') {
+            let key = pair.split(|octet| *octet == b'=').next().unwrap_or_default();
+            if key.trim_ascii() != name.as_bytes() {
+                kept.push(pair.trim_ascii().to_vec());
+            }
+        }
+    }
+    head.remove_header(&COOKIE);
+    match kept.join(b"; ".as_slice()) {
+        joined if joined.is_empty() => Ok(()),
+        joined => head.insert_header(COOKIE, joined),
+    }
+}
+
+/// Joins the cookies that HTTP/2 clients may split (RFC 9113 §8.2.3).
+pub fn join_cookies(head: &mut RequestHeader) -> pingora_core::Result<()> {
+    let values: Vec<&[u8]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if values.len() < 2 {
+        return Ok(());
+    }
+    let joined = values.join(b"; ".as_slice());
+    head.insert_header(COOKIE, joined)
+}
+
+/// The query without the arguments that held a token; the rest byte for byte.
+pub fn query_without(query: Option<&str>, removals: &[TokenRemoval]) -> Option<String> {
+    let query = query?;
+    let removed = |argument: &str| {
+        let name = argument_name(argument);
+        removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(token) if *token == name))
+    };
+    if !removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(_))) {
+        return Some(query.to_owned());
+    }
+    let kept: Vec<&str> = query.split('&').filter(|argument| !removed(argument)).collect();
+    (!kept.is_empty()).then(|| kept.join("&"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &[(&str, &str)]) -> RequestHeader {
+        let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+        for (name, value) in headers {
+            head.append_header((*name).to_owned(), (*value).to_owned()).unwrap();
+        }
+        head
+    }
+
+    fn names(head: &RequestHeader) -> Vec<String> {
+        head.headers.keys().map(|name| name.as_str().to_owned()).collect()
+    }
+
+    #[test]
+    fn class_23_identity_headers_are_stripped_in_every_spelling() {
+        let identity = IdentityNames::new(["x-user-id"].into_iter());
+        let mut head = head(&[
+            ("X-User-ID", "1"),
+            ("x_user_id", "2"),
+            ("X-User_Id", "3"),
+            ("x-USER-id", "4"),
+            ("x-user-idx", "kept"),
+            ("x-user", "kept"),
+        ]);
+        strip_client_claims(&mut head, &identity);
+        assert_eq!(names(&head), ["x-user-idx", "x-user"]);
+    }
+
+    #[test]
+    fn class_25_nobody_is_trusted_to_say_what_a_proxy_has_seen() {
+        let mut head = head(&[
+            ("Forwarded", "for=1"),
+            ("X-Forwarded-For", "1"),
+            ("x_forwarded_proto", "https"),
+            ("X-Forwarded-Anything", "1"),
+            ("X-Original-URI", "/"),
+            ("X-Rewrite-URL", "/"),
+            ("X-Real-IP", "1"),
+            ("X-Request-ID", "1"),
+            ("X-Forward", "kept"),
+        ]);
+        strip_client_claims(&mut head, &IdentityNames::default());
+        assert_eq!(names(&head), ["x-forward"]);
+    }
+
+    #[test]
+    fn tokens_are_removed_and_nothing_else() {
+        let cookie = TokenRemoval(TokenSource::Cookie("t".into()));
+        let mut with_cookies = head(&[("cookie", "a=1; t=secret"), ("cookie", "b=2")]);
+        remove_tokens(&mut with_cookies, &[cookie]).unwrap();
+        assert_eq!(with_cookies.headers.get("cookie").unwrap(), "a=1; b=2");
+
+        let mut basic = head(&[("authorization", "Basic abc")]);
+        remove_tokens(&mut basic, &[TokenRemoval(TokenSource::Bearer)]).unwrap();
+        assert_eq!(names(&basic), ["authorization"]);
+        let mut bearer = head(&[("authorization", "bearer abc")]);
+        remove_tokens(&mut bearer, &[TokenRemoval(TokenSource::Bearer)]).unwrap();
+        assert!(names(&bearer).is_empty());
+
+        let query = [TokenRemoval(TokenSource::Query("token".into()))];
+        let without = |text: &str| query_without(Some(text), &query);
+        assert_eq!(without("a=%20b&token=x&c=+"), Some("a=%20b&c=+".to_owned()));
+        assert_eq!(without("%74oken=x"), None);
+        assert_eq!(without("tokens=x&&y"), Some("tokens=x&&y".to_owned()));
+        assert_eq!(query_without(None, &query), None);
+    }
+
+    #[test]
+    fn cookies_that_came_in_several_headers_are_joined() {
+        let mut head = head(&[("cookie", "a=1"), ("cookie", "b=2")]);
+        join_cookies(&mut head).unwrap();
+        assert_eq!(head.headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+    }
+}

@@ -1,0 +1,160 @@
+//! What do operators see in Prometheus? Every metric of the gateway, and nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+use crate::auth::realm::{CacheObserver, Lookup};
+
+/// Upper bounds of the buckets for durations, in seconds.
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+
+/// The metrics of one process.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    decisions: IntCounterVec,
+    durations: HistogramVec,
+    upstream_failures: IntCounterVec,
+    reloads: IntCounterVec,
+    cache: IntCounterVec,
+    key_refreshes: IntCounterVec,
+    /// Client connections that are open.
+    pub connections: IntGauge,
+    /// Requests that are being served.
+    pub in_flight: IntGauge,
+    handshake_failures: IntCounterVec,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReloadResult {
+    /// The new configuration runs.
+    Loaded,
+    /// It had problems; the old one runs.
+    Refused,
+}
+
+/// What came of reading a key source again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyRefresh {
+    /// New keys are in use.
+    Loaded,
+    /// The old ones stay.
+    Failed,
+}
+
+impl Metrics {
+    /// Makes and registers all metrics.
+    pub fn new() -> prometheus::Result<Self> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            prometheus::Result::Ok(counter)
+        };
+        let gauge = |name: &str, help: &str| {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            prometheus::Result::Ok(gauge)
+        };
+        let durations = HistogramOpts::new("portcullis_request_duration_seconds", "Time from the head of a request to the end of its answer.");
+        let durations = HistogramVec::new(durations.buckets(SECONDS.to_vec()), &["location"])?;
+        registry.register(Box::new(durations.clone()))?;
+        Ok(Self {
+            requests: counter("portcullis_requests_total", "Requests answered.", &["location", "status"])?,
+            decisions: counter("portcullis_decisions_total", "Decisions on requests: granted, public, or a reason code.", &["realm", "reason"])?,
+            upstream_failures: counter("portcullis_upstream_failures_total", "Attempts to use a server that failed.", &["upstream", "reason"])?,
+            reloads: counter("portcullis_reload_total", "Reloads of the configuration.", &["result"])?,
+            cache: counter("portcullis_verified_cache_total", "Look-ups in the cache of verified signatures.", &["realm", "result"])?,
+            key_refreshes: counter("portcullis_key_refresh_total", "Key files that changed and were read again.", &["source", "result"])?,
+            handshake_failures: counter("portcullis_tls_handshake_failures_total", "TLS handshakes with clients that failed.", &["listener"])?,
+            connections: gauge("portcullis_connections", "Client connections that are open.")?,
+            in_flight: gauge("portcullis_requests_in_flight", "Requests that are being served.")?,
+            durations,
+            registry,
+        })
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, location: &str, status: u16, duration: Duration) {
+        self.requests.with_label_values(&[location, status_label(status).as_str()]).inc();
+        self.durations.with_label_values(&[location]).observe(duration.as_secs_f64());
+    }
+
+    /// A request was decided.
+    pub fn decided(&self, realm: &str, reason: &str) {
+        self.decisions.with_label_values(&[realm, reason]).inc();
+    }
+
+    /// A server could not be used.
+    pub fn upstream_failed(&self, upstream: &str, reason: &str) {
+        self.upstream_failures.with_label_values(&[upstream, reason]).inc();
+    }
+
+    /// The configuration was read again.
+    pub fn reloaded(&self, result: ReloadResult) {
+        let result = match result {
+            ReloadResult::Loaded => "loaded",
+            ReloadResult::Refused => "refused",
+        };
+        self.reloads.with_label_values(&[result]).inc();
+    }
+
+    /// A key source was read again.
+    pub fn keys_refreshed(&self, source: &str, result: KeyRefresh) {
+        let result = match result {
+            KeyRefresh::Loaded => "loaded",
+            KeyRefresh::Failed => "failed",
+        };
+        self.key_refreshes.with_label_values(&[source, result]).inc();
+    }
+
+    /// A client did not finish its TLS handshake.
+    pub fn handshake_failed(&self, listener: &str) {
+        self.handshake_failures.with_label_values(&[listener]).inc();
+    }
+
+    /// The Prometheus text format.
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            log::error!("metrics cannot be written: {error}");
+        }
+        text
+    }
+}
+
+impl CacheObserver for Metrics {
+    fn looked_up(&self, realm: &str, lookup: Lookup) {
+        let result = match lookup {
+            Lookup::Hit => "hit",
+            Lookup::Miss => "miss",
+        };
+        self.cache.with_label_values(&[realm, result]).inc();
+    }
+}
+
+impl From<Metrics> for Arc<dyn CacheObserver> {
+    fn from(metrics: Metrics) -> Self {
+        Arc::new(metrics)
+    }
+}
+
+/// Three digits without an allocation.
+struct StatusLabel([u8; 3]);
+
+fn status_label(status: u16) -> StatusLabel {
+    let digit = |place: u16| b'0' + u8::try_from(status / place % 10).unwrap_or(0);
+    StatusLabel([digit(100), digit(10), digit(1)])
+}
+
+impl StatusLabel {
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or("000")
+    }
+}

@@ -1,0 +1,235 @@
+//! Where do keys come from, and have they changed since?
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use zeroize::Zeroizing;
+
+use super::load::{self, KeyFormat, KeyPolicy, SourceError};
+use super::{Generation, LoadedKeys};
+
+/// Larger files are not read.
+const MOST_OCTETS: u64 = 1024 * 1024;
+
+/// Everything that the configuration says of a source. Sources of equal definition have the same keys.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// Where the octets are.
+    pub origin: Origin,
+    /// What they are.
+    pub format: KeyFormat,
+    /// What their keys are for.
+    pub policy: KeyPolicy,
+}
+
+/// Where the octets of a source are.
+#[derive(PartialEq, Eq)]
+pub enum Origin {
+    /// In a file, which is read again when it changes.
+    File(PathBuf),
+    /// In the configuration.
+    Inline(Zeroizing<Vec<u8>>),
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Inline(_) => f.write_str("Inline(…)"),
+        }
+    }
+}
+
+/// One place where keys come from.
+#[derive(Debug)]
+pub struct KeySource {
+    name: String,
+    definition: Definition,
+    current: ArcSwap<LoadedKeys>,
+    /// The file as it was last read.
+    seen: Mutex<Seen>,
+}
+
+/// What came of reading a source again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refresh {
+    /// It is what it was.
+    Unchanged,
+    /// New keys are in use.
+    Loaded {
+        /// What was left out, one line each.
+        warnings: Vec<String>,
+    },
+    /// It cannot be used; the last good keys stay.
+    Failed(SourceError),
+}
+
+/// When a source that has been read before is read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reread {
+    /// If the file is not what it was: a bad one is reported once.
+    IfChanged,
+    /// Also if it was bad: for an operator who waits for an answer.
+    UnlessGood,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Good(Stamp),
+    Bad(Option<Stamp>),
+}
+
+/// Tells whether a file is still the one that was read: also when another took its name, as a mounted secret does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    modified: Option<SystemTime>,
+    length: u64,
+    inode: u64,
+}
+
+impl KeySource {
+    /// Reads a source for the first time; gives warnings with it, one line each.
+    pub fn open(name: String, definition: Definition) -> Result<(Self, Vec<String>), SourceError> {
+        let stamp = definition.stamp();
+        let loaded = definition.read()?;
+        let seen = Mutex::new(stamp.map_or(Seen::Bad(None), Seen::Good));
+        let current = ArcSwap::from_pointee(LoadedKeys::new(loaded.keys));
+        Ok((Self { name, definition, current, seen }, loaded.warnings))
+    }
+
+    /// Its place in the configuration, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the configuration says of it.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
+    }
+
+    /// The keys now in use.
+    pub fn current(&self) -> Arc<LoadedKeys> {
+        self.current.load_full()
+    }
+
+    /// Which load of the source is in use.
+    pub fn generation(&self) -> Generation {
+        self.current.load().generation()
+    }
+
+    /// Reads the source again, if there is reason to. One that became bad leaves the last good keys in use.
+    pub fn refresh(&self, reread: Reread) -> Refresh {
+        if matches!(self.definition.origin, Origin::Inline(_)) {
+            return Refresh::Unchanged;
+        }
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = self.definition.stamp();
+        match (*seen, reread) {
+            (Seen::Good(before), _) if Some(before) == stamp => return Refresh::Unchanged,
+            (Seen::Bad(before), Reread::IfChanged) if before == stamp => return Refresh::Unchanged,
+            (Seen::Good(_) | Seen::Bad(_), _) => {}
+        }
+        match self.definition.read() {
+            Ok(loaded) => {
+                *seen = stamp.map_or(Seen::Bad(None), Seen::Good);
+                self.current.store(Arc::new(LoadedKeys::new(loaded.keys)));
+                Refresh::Loaded { warnings: loaded.warnings }
+            }
+            Err(error) => {
+                *seen = Seen::Bad(stamp);
+                Refresh::Failed(error)
+            }
+        }
+    }
+}
+
+impl Definition {
+    fn stamp(&self) -> Option<Stamp> {
+        let Origin::File(path) = &self.origin else { return None };
+        let metadata = fs::metadata(path).ok()?;
+        Some(Stamp { modified: metadata.modified().ok(), length: metadata.len(), inode: metadata.ino() })
+    }
+
+    fn read(&self) -> Result<load::Loaded, SourceError> {
+        match &self.origin {
+            Origin::Inline(octets) => load::keys(self.format, octets, &self.policy),
+            Origin::File(path) => {
+                let octets = octets_of(path)?;
+                let content = match self.format {
+                    KeyFormat::Secret(_) => without_newline(&octets),
+                    KeyFormat::Jwks | KeyFormat::Pem => &octets,
+                };
+                load::keys(self.format, content, &self.policy)
+                    .map_err(|error| SourceError::new(format!("{}: {error}", path.display())))
+            }
+        }
+    }
+}
+
+fn octets_of(path: &Path) -> Result<Zeroizing<Vec<u8>>, SourceError> {
+    let cannot = |error: std::io::Error| SourceError::new(format!("cannot read {}: {error}", path.display()));
+    if fs::metadata(path).map_err(cannot)?.len() > MOST_OCTETS {
+        return Err(SourceError::new(format!("{} is larger than 1 MiB", path.display())));
+    }
+    fs::read(path).map(Zeroizing::new).map_err(cannot)
+}
+
+/// One newline at the end of a secret's file belongs to the editor, not to the secret.
+fn without_newline(octets: &[u8]) -> &[u8] {
+    octets.strip_suffix(b"\r\n").or_else(|| octets.strip_suffix(b"\n")).unwrap_or(octets)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::jose::WeakKeys;
+    use crate::keys::SecretEncoding;
+
+    fn secret_file(path: &Path) -> Definition {
+        Definition {
+            origin: Origin::File(path.to_owned()),
+            format: KeyFormat::Secret(SecretEncoding::Utf8),
+            policy: KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse },
+        }
+    }
+
+    #[test]
+    fn one_newline_at_the_end_is_not_part_of_a_secret() {
+        assert_eq!(without_newline(b"abc\n"), b"abc");
+        assert_eq!(without_newline(b"abc\r\n"), b"abc");
+        assert_eq!(without_newline(b"abc\n\n"), b"abc\n");
+        assert_eq!(without_newline(b"abc"), b"abc");
+    }
+
+    #[test]
+    fn class_32_a_file_that_became_bad_leaves_the_last_good_keys_and_is_reported_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        assert!(KeySource::open("s".into(), secret_file(&path)).is_err());
+        fs::write(&path, "a-string-secret-at-least-256-bits-long\n").unwrap();
+        let (source, _) = KeySource::open("s".into(), secret_file(&path)).unwrap();
+        let first = source.generation();
+        assert_eq!(source.refresh(Reread::IfChanged), Refresh::Unchanged);
+        assert_eq!(source.refresh(Reread::UnlessGood), Refresh::Unchanged);
+
+        fs::write(&path, "short").unwrap();
+        assert!(matches!(source.refresh(Reread::IfChanged), Refresh::Failed(_)));
+        assert_eq!(source.refresh(Reread::IfChanged), Refresh::Unchanged);
+        assert!(matches!(source.refresh(Reread::UnlessGood), Refresh::Failed(_)));
+        assert_eq!(source.generation(), first);
+
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(source.refresh(Reread::IfChanged), Refresh::Failed(_)));
+        assert_eq!(source.generation(), first);
+
+        fs::write(&path, "another-secret-of-at-least-256-bits-of-length").unwrap();
+        assert!(matches!(source.refresh(Reread::IfChanged), Refresh::Loaded { .. }));
+        assert_ne!(source.generation(), first);
+    }
+}

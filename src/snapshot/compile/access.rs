@@ -1,0 +1,151 @@
+//! Who may enter a location, and what can be known of them there?
+
+use std::sync::Arc;
+
+use http::HeaderName;
+use ipnet::IpNet;
+
+use super::Compiler;
+use crate::auth::expression::facts::Scope;
+use crate::auth::{Access, NoToken};
+use crate::config::schema;
+use crate::config::value::Cidr;
+use crate::config::{Located, Place};
+
+/// Whether a realm can have admitted somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    ByRealm,
+    WithoutRealm,
+}
+
+impl Admission {
+    /// What can be read where this is known.
+    pub(super) fn scope(self) -> Scope {
+        match self {
+            Self::ByRealm => Scope::IDENTITY,
+            Self::WithoutRealm => Scope::REQUEST,
+        }
+    }
+
+    fn or(self, other: Self) -> Self {
+        if self == Self::ByRealm { self } else { other }
+    }
+}
+
+impl Compiler<'_> {
+    /// `before` says what the conditions to the left can have found out.
+    pub(super) fn access(&mut self, written: &schema::Access, before: Admission) -> Option<Access> {
+        match written {
+            schema::Access::Public => Some(Access::Public),
+            schema::Access::Realm { name, no_token } => self.realm_node(name, *no_token),
+            schema::Access::Ip(networks) => Some(Access::Ip(nets(networks))),
+            schema::Access::NotIp(networks) => Some(Access::NotIp(nets(networks))),
+            schema::Access::Check(text) => self.expression(text, before.scope()).map(Access::Check),
+            schema::Access::All(parts) => {
+                let mut known = before;
+                let mut compiled = Vec::new();
+                for part in parts {
+                    compiled.push(self.access(part, known));
+                    known = known.or(admission(part));
+                }
+                compiled.into_iter().collect::<Option<_>>().map(Access::All)
+            }
+            schema::Access::Any(parts) => {
+                let compiled: Vec<_> = parts.iter().map(|part| self.access(part, before)).collect();
+                compiled.into_iter().collect::<Option<_>>().map(Access::Any)
+            }
+            schema::Access::Broken => None,
+        }
+    }
+
+    fn realm_node(&mut self, name: &Located<String>, no_token: schema::NoToken) -> Option<Access> {
+        let no_token = match no_token {
+            schema::NoToken::Refuse => NoToken::Refuse,
+            schema::NoToken::PassWithoutIdentity => NoToken::PassWithoutIdentity,
+        };
+        match self.realms.get(name.as_str()) {
+            Some(realm) => realm.as_ref().map(|realm| Access::Realm { realm: Arc::clone(realm), no_token }),
+            None => {
+                let known = self.realms.keys().copied().collect();
+                self.unknown("realm", name, known);
+                None
+            }
+        }
+    }
+
+    /// One identity header from two sources would leave it open whose word the upstream hears.
+    pub(super) fn identity_headers_are_single(&mut self, location: &schema::Location) {
+        let mut sent: Vec<HeaderName> = Vec::new();
+        self.headers_of_access(&location.access, &location.place, &mut sent);
+        for header in &location.identity_headers {
+            if sent.contains(&header.name) {
+                self.problem(&header.name.place, format!("a realm of this location sends {} as well", header.name.value));
+            }
+            sent.push(header.name.value.clone());
+        }
+    }
+
+    fn headers_of_access(&mut self, access: &schema::Access, place: &Place, sent: &mut Vec<HeaderName>) {
+        match access {
+            schema::Access::Realm { name, .. } => {
+                let config = self.config;
+                let Some(realm) = config.realms.iter().find(|realm| realm.name.value == name.value) else { return };
+                for header in &realm.identity_headers {
+                    if sent.contains(&header.name) {
+                        let what = format!("two realms that must both admit send {}", header.name.value);
+                        self.problem(&name.place, what);
+                    }
+                    sent.push(header.name.value.clone());
+                }
+            }
+            schema::Access::All(parts) => parts.iter().for_each(|part| self.headers_of_access(part, place, sent)),
+            schema::Access::Any(parts) => {
+                // One of them admits: each is judged by what stands before, all count for what comes after.
+                let before = sent.clone();
+                for part in parts {
+                    let mut of_branch = before.clone();
+                    self.headers_of_access(part, place, &mut of_branch);
+                    sent.extend(of_branch.into_iter().skip(before.len()));
+                }
+            }
+            schema::Access::Public
+            | schema::Access::Ip(_)
+            | schema::Access::NotIp(_)
+            | schema::Access::Check(_)
+            | schema::Access::Broken => {}
+        }
+    }
+}
+
+/// Whether a tree can give an identity.
+pub(super) fn admission(access: &schema::Access) -> Admission {
+    match access {
+        schema::Access::Realm { .. } | schema::Access::Broken => Admission::ByRealm,
+        schema::Access::All(parts) | schema::Access::Any(parts) => {
+            parts.iter().map(admission).fold(Admission::WithoutRealm, Admission::or)
+        }
+        schema::Access::Public | schema::Access::Ip(_) | schema::Access::NotIp(_) | schema::Access::Check(_) => {
+            Admission::WithoutRealm
+        }
+    }
+}
+
+/// The realms of a tree, by name.
+pub(super) fn realms_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a str>) {
+    match access {
+        schema::Access::Realm { name, .. } => names.push(name),
+        schema::Access::All(parts) | schema::Access::Any(parts) => {
+            parts.iter().for_each(|part| realms_of(part, names));
+        }
+        schema::Access::Public
+        | schema::Access::Ip(_)
+        | schema::Access::NotIp(_)
+        | schema::Access::Check(_)
+        | schema::Access::Broken => {}
+    }
+}
+
+fn nets(networks: &[Cidr]) -> Vec<IpNet> {
+    networks.iter().filter_map(|network| IpNet::new(network.network(), network.prefix()).ok()).collect()
+}

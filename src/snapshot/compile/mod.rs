@@ -1,0 +1,193 @@
+//! What does a configuration mean? The one translator from what was written to what is run, or every problem with it.
+
+mod access;
+mod keys;
+mod locations;
+mod realms;
+mod responses;
+mod templates;
+mod upstreams;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{IdentityNames, Listener, LogFormat, RedirectToHttps, Snapshot};
+use crate::auth::credential::TokenNames;
+use crate::auth::expression::facts::Scope;
+use crate::auth::realm::{CacheObserver, Realm};
+use crate::config::{Config, Located, Place, Problem, did_you_mean, schema};
+use crate::keys::KeySource;
+use crate::path::NormalPath;
+
+/// A configuration, compiled.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What to run; `None` if there are problems.
+    pub snapshot: Option<Snapshot>,
+    /// What forbids to run it.
+    pub problems: Vec<Problem>,
+    /// What is doubtful.
+    pub warnings: Vec<Problem>,
+}
+
+/// What a configuration is compiled against.
+#[derive(Debug, Clone)]
+pub struct Environment<'e> {
+    /// What runs now: key sources and caches of equal definition are taken over.
+    pub previous: Option<&'e Snapshot>,
+    /// Who is told of the caches' hits and misses.
+    pub observer: Arc<dyn CacheObserver>,
+}
+
+/// Compiles a configuration, which may have problems of its own; these are for the caller to report.
+pub fn compile(config: &Config, environment: &Environment<'_>) -> Compiled {
+    let mut compiler = Compiler::new(config, environment);
+    let snapshot = compiler.snapshot();
+    let Compiler { problems, warnings, .. } = compiler;
+    Compiled { snapshot: problems.is_empty().then_some(snapshot), problems, warnings }
+}
+
+/// What is known so far. A name that stands for something broken is there with `None`, so that nobody misses it.
+struct Compiler<'c> {
+    config: &'c Config,
+    environment: &'c Environment<'c>,
+    key_sets: HashMap<&'c str, Option<Vec<Arc<KeySource>>>>,
+    realms: HashMap<&'c str, Option<Arc<Realm>>>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl<'c> Compiler<'c> {
+    fn new(config: &'c Config, environment: &'c Environment<'c>) -> Self {
+        let (problems, warnings) = (Vec::new(), Vec::new());
+        Self { config, environment, key_sets: HashMap::new(), realms: HashMap::new(), problems, warnings }
+    }
+
+    fn snapshot(&mut self) -> Snapshot {
+        self.compile_key_sets();
+        self.compile_realms();
+        let upstreams = self.upstreams();
+        let answers = self.file_answers();
+        let response_headers = self.file_response_headers();
+        let listeners = self.listeners();
+        let routes = self.routes(&upstreams, &answers, &response_headers);
+        self.warn_of_unused();
+        let sources = self.config.realms.iter().flat_map(|realm| &realm.token).map(realms::source);
+        let secrets = TokenNames::of(sources.collect::<Vec<_>>().iter());
+        Snapshot {
+            listeners,
+            routes,
+            identity_names: self.identity_names(),
+            secrets,
+            upstreams,
+            answers,
+            response_headers,
+            key_sources: self.key_sets.values().flatten().flatten().cloned().collect(),
+            realms: self.realms.values().flatten().cloned().collect(),
+            log_format: self.log_format(),
+        }
+    }
+
+    fn problem(&mut self, place: &Place, text: impl Into<String>) {
+        self.problems.push(Problem::new(place.clone(), text));
+    }
+
+    fn warning(&mut self, place: &Place, text: impl Into<String>) {
+        self.warnings.push(Problem::new(place.clone(), text));
+    }
+
+    /// Reports a name that nothing has.
+    fn unknown(&mut self, kind: &str, name: &Located<String>, known: Vec<&str>) {
+        let hint = did_you_mean(name, known);
+        self.problem(&name.place, format!("no {kind} {:?}{hint}", name.value));
+    }
+
+    fn listeners(&mut self) -> Vec<Listener> {
+        let mut listeners: Vec<Listener> = Vec::new();
+        let mut names: Vec<&Located<String>> = Vec::new();
+        for (index, listener) in self.config.listeners.iter().enumerate() {
+            let earlier = self.config.listeners.iter().take(index);
+            let port_is_chosen = listener.address.port() == 0;
+            if !port_is_chosen && earlier.clone().any(|other| other.address.value == listener.address.value) {
+                self.problem(&listener.address.place, format!("{} is listened on twice", listener.address.value));
+            }
+            if let Some(name) = &listener.name {
+                if names.iter().any(|other| other.value == name.value) {
+                    self.problem(&name.place, format!("two listeners are called {:?}", name.value));
+                }
+                names.push(name);
+            }
+            if let (Some(redirect), Some(_)) = (&listener.redirect_to_https, &listener.tls) {
+                let _ = redirect;
+                self.problem(&listener.place, "redirect_to_https is for listeners without tls");
+            }
+            let redirect = listener.redirect_to_https.as_ref().map(|redirect| self.redirect(redirect));
+            listeners.push(Listener { redirect });
+        }
+        listeners
+    }
+
+    fn redirect(&mut self, redirect: &schema::RedirectToHttps) -> RedirectToHttps {
+        let except = redirect.except.iter().filter_map(|path| self.normal(path)).collect();
+        RedirectToHttps { status: redirect.status, port: redirect.port, except }
+    }
+
+    /// A path of the configuration, which must be written in normal form to be found.
+    fn normal(&mut self, path: &Located<String>) -> Option<String> {
+        match NormalPath::parse(path.value.as_bytes()) {
+            Ok(normal) if comparable(normal.as_str(), path) => Some(normal.as_str().to_owned()),
+            Ok(normal) => {
+                self.problem(&path.place, format!("this can never match: paths are compared as {:?}", normal.as_str()));
+                None
+            }
+            Err(problem) => {
+                self.problem(&path.place, format!("this can never match: {}", problem.text()));
+                None
+            }
+        }
+    }
+
+    /// Every header that anything in the file sends as identity, also from what is broken or unused.
+    fn identity_names(&self) -> IdentityNames {
+        let of_realms = self.config.realms.iter().flat_map(|realm| &realm.identity_headers);
+        let of_locations = self.config.locations.iter().flat_map(|location| &location.identity_headers);
+        IdentityNames::new(of_realms.chain(of_locations).map(|header| header.name.as_str()))
+    }
+
+    fn log_format(&mut self) -> LogFormat {
+        match &self.config.access_log.format {
+            schema::LogFormat::Json => LogFormat::Json,
+            schema::LogFormat::Template(text) => self.template(text, Scope::LOG).map_or(LogFormat::Json, LogFormat::Template),
+        }
+    }
+
+    fn warn_of_unused(&mut self) {
+        let config = self.config;
+        let used_realms = locations::realm_names(config);
+        for realm in &config.realms {
+            if !used_realms.contains(realm.name.as_str()) {
+                self.warning(&realm.name.place, format!("no location uses the realm {:?}", realm.name.value));
+            }
+        }
+        for upstream in &config.upstreams {
+            let used = config.locations.iter().any(
+                |location| matches!(&location.action, schema::Action::Upstream(name) if name.value == upstream.name.value),
+            );
+            if !used {
+                self.warning(&upstream.name.place, format!("no location uses the upstream {:?}", upstream.name.value));
+            }
+        }
+    }
+}
+
+/// Characters outside ASCII may be written plainly in the configuration; everything else must be in normal form.
+fn comparable(normal: &str, written: &str) -> bool {
+    let decoded = percent_encoding::percent_decode_str(normal).decode_utf8_lossy();
+    normal == written || decoded == written
+}
+
+/// Reads a file that the configuration names.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
+}

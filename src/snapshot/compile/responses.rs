@@ -1,0 +1,35 @@
+//! What do the gateway's own answers say?
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+
+use super::Compiler;
+use crate::auth::expression::facts::Scope;
+use crate::config::schema::{Content, CustomResponse, ResponseBody};
+use crate::snapshot::{Answers, Fixed, ResponseHeaders};
+
+impl Compiler<'_> {
+    pub(super) fn file_answers(&mut self) -> Answers {
+        let config = self.config;
+        Answers::of_file(self.answers(&config.responses))
+    }
+
+    pub(super) fn file_response_headers(&mut self) -> ResponseHeaders {
+        let config = self.config;
+        ResponseHeaders::of_file(self.header_edits(&config.response_headers, Scope::REQUEST))
+    }
+
+    pub(super) fn answers(&mut self, written: &[CustomResponse]) -> HashMap<u16, Fixed> {
+        let compile = |response: &CustomResponse| Some((response.status.value, self.fixed(&response.body)?));
+        written.iter().filter_map(compile).collect()
+    }
+
+    pub(super) fn fixed(&mut self, body: &ResponseBody) -> Option<Fixed> {
+        let octets = match &body.content {
+            Content::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
+            Content::File(path) => self.file(path)?.into(),
+        };
+        Some(Fixed { media_type: body.media_type.clone(), octets })
+    }
+}

@@ -1,0 +1,76 @@
+//! Which servers does each upstream of the file stand for?
+
+use std::sync::Arc;
+
+use super::{Compiler, read_file};
+use crate::config::schema::{self, VerifyPeer};
+use crate::config::value::ServerAddress;
+use crate::config::{Located, Secret};
+use crate::snapshot::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};
+
+impl Compiler<'_> {
+    /// One for each of the file, in its order, broken or not: locations name them by place.
+    pub(super) fn upstreams(&mut self) -> Vec<Arc<UpstreamSpec>> {
+        let config = self.config;
+        config.upstreams.iter().map(|upstream| Arc::new(self.upstream(upstream))).collect()
+    }
+
+    fn upstream(&mut self, written: &schema::Upstream) -> UpstreamSpec {
+        let tls = written.tls.as_ref().map(|tls| self.upstream_tls(tls));
+        let servers = written.servers.iter().map(|server| ServerSpec {
+            address: server.address.value.clone(),
+            weight: server.weight,
+            server_name: self.server_name(written, server),
+        });
+        UpstreamSpec {
+            name: written.name.value.clone(),
+            servers: servers.collect(),
+            host: written.host.as_ref().map(|host| host.value.clone()),
+            tls,
+            connect_timeout: written.timeouts.connect,
+            read_timeout: written.timeouts.read,
+            write_timeout: written.timeouts.write,
+            idle_timeout: written.timeouts.idle,
+            retries: written.retries,
+        }
+    }
+
+    /// The name that a certificate is checked for. TLS without one would check nothing (pingora.md, section 2).
+    fn server_name(&mut self, upstream: &schema::Upstream, server: &schema::Server) -> String {
+        let Some(tls) = &upstream.tls else { return String::new() };
+        let written = tls.server_name.as_ref().or(upstream.host.as_ref());
+        let name = match (written, &server.address.value) {
+            (Some(name), _) => host_without_port(name).to_owned(),
+            (None, ServerAddress::Name { host, .. }) => host.clone(),
+            (None, ServerAddress::Inet(_) | ServerAddress::Unix(_)) => String::new(),
+        };
+        if name.is_empty() && tls.verify == VerifyPeer::Yes {
+            let what = "this server has no name to check its certificate for: add tls.server_name";
+            self.problem(&server.address.place, what);
+        }
+        name
+    }
+
+    fn upstream_tls(&mut self, written: &schema::UpstreamTls) -> TlsSpec {
+        if written.verify == VerifyPeer::No {
+            self.warning(&written.place, "the server's certificate is not checked: anybody in between can read and answer");
+        }
+        let client = written.client.as_ref().and_then(|client| {
+            let certificate = self.file(&client.certificate);
+            let key = self.file(&client.key);
+            Some(ClientIdentity { certificate: certificate?, key: Secret::new(key?) })
+        });
+        TlsSpec { ca: written.ca.as_ref().and_then(|path| self.file(path)), verify: written.verify, client }
+    }
+
+    pub(super) fn file(&mut self, path: &Located<std::path::PathBuf>) -> Option<Vec<u8>> {
+        read_file(path).map_err(|why| self.problem(&path.place, why)).ok()
+    }
+}
+
+fn host_without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|octet| octet.is_ascii_digit()) && !name.contains(':') => name,
+        Some(_) | None => host,
+    }
+}

@@ -1,0 +1,126 @@
+//! What does one location do with a request?
+
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+
+use super::response::{Answers, Fixed, ResponseHeaders};
+use crate::auth::Gate;
+use crate::auth::credential::TokenSource;
+use crate::auth::expression::template::Template;
+
+/// A compiled location.
+#[derive(Debug)]
+pub struct Location {
+    /// What logs and metrics call it: its host and path.
+    pub name: Arc<str>,
+    /// Who may enter.
+    pub gate: Gate,
+    /// The methods that it takes, in the order of `Allow`.
+    pub methods: Vec<Method>,
+    /// What is done with a request that may enter.
+    pub action: Action,
+    /// Headers set or removed for the upstream.
+    pub request_headers: Vec<HeaderEdit>,
+    /// Tokens that do not go on to the upstream.
+    pub removed_tokens: Vec<TokenRemoval>,
+    /// What the matched prefix becomes for the upstream.
+    pub replace_prefix: Option<(String, String)>,
+    /// Whether an encoded slash may stand in the path.
+    pub encoded_slash: EncodedSlash,
+    /// Headers set or removed in every response.
+    pub response_headers: ResponseHeaders,
+    /// The gateway's own answers here.
+    pub answers: Answers,
+}
+
+/// Whether an encoded slash or backslash may stand in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EncodedSlash {
+    /// It is refused.
+    Refuse,
+    /// It stays encoded.
+    Keep,
+}
+
+/// What is done with a request that may enter.
+#[derive(Debug)]
+pub enum Action {
+    /// It is sent on; the place of the upstream in the snapshot.
+    Upstream(usize),
+    /// It gets this answer.
+    Respond {
+        /// The status.
+        status: u16,
+        /// Media type and octets.
+        body: Fixed,
+    },
+    /// It is sent elsewhere.
+    Redirect(Redirect),
+    /// It is shown what an upstream would get.
+    Echo,
+}
+
+/// Sends the client elsewhere.
+#[derive(Debug)]
+pub struct Redirect {
+    /// The status.
+    pub status: u16,
+    /// Where to.
+    pub to: Template,
+}
+
+/// Sets a header, or removes it.
+#[derive(Debug)]
+pub struct HeaderEdit {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value; `None` removes it.
+    pub value: Option<Template>,
+}
+
+/// A place that is emptied before a request is sent on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRemoval(pub TokenSource);
+
+impl Location {
+    /// The path for the upstream.
+    pub fn upstream_path(&self, path: &str) -> String {
+        match &self.replace_prefix {
+            Some((prefix, replacement)) => replaced(path, prefix, replacement),
+            None => path.to_owned(),
+        }
+    }
+}
+
+/// `/api/x` with `/api` replaced by `/v2` is `/v2/x`; with `/` it is `/x`. The result starts with one slash.
+fn replaced(path: &str, prefix: &str, replacement: &str) -> String {
+    let rest = path.strip_prefix(prefix).unwrap_or(path);
+    match (replacement.ends_with('/'), rest.strip_prefix('/')) {
+        (true, Some(rest)) => format!("{replacement}{rest}"),
+        (false, None) if !rest.is_empty() => format!("{replacement}/{rest}"),
+        (true | false, _) => format!("{replacement}{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_replaced_with_one_slash_between() {
+        for (path, prefix, replacement, expected) in [
+            ("/api/x", "/api", "/", "/x"),
+            ("/api", "/api", "/", "/"),
+            ("/api/", "/api", "/", "/"),
+            ("/api/x", "/api", "/v2", "/v2/x"),
+            ("/api", "/api", "/v2", "/v2"),
+            ("/api/x", "/api/", "/", "/x"),
+            ("/api/x", "/api/", "/v2", "/v2/x"),
+            ("/x", "/", "/v2/", "/v2/x"),
+            ("/x", "/", "/v2", "/v2/x"),
+        ] {
+            assert_eq!(replaced(path, prefix, replacement), expected, "{path} {prefix} {replacement}");
+        }
+    }
+}
