@@ -56,7 +56,10 @@ impl<'p> NormalPath<'p> {
     /// Normalises the path of a request target, without its query.
     pub fn parse(raw: &'p [u8]) -> Result<Self, PathProblem> {
         if let Some(text) = already_normal(raw) {
-            return Ok(Self { text: Cow::Borrowed(text), separators: EncodedSeparators::Absent });
+            return Ok(Self {
+                text: Cow::Borrowed(text),
+                separators: EncodedSeparators::Absent,
+            });
         }
         if raw.first() != Some(&b'/') {
             return Err(PathProblem::NotAbsolute);
@@ -87,7 +90,10 @@ impl<'p> NormalPath<'p> {
 
     /// The same path on its own.
     pub fn into_owned(self) -> NormalPath<'static> {
-        NormalPath { text: Cow::Owned(self.text.into_owned()), separators: self.separators }
+        NormalPath {
+            text: Cow::Owned(self.text.into_owned()),
+            separators: self.separators,
+        }
     }
 }
 
@@ -181,7 +187,10 @@ impl Writer {
     }
 
     fn finish(self) -> Result<NormalPath<'static>, PathProblem> {
-        Ok(NormalPath { text: Cow::Owned(self.text), separators: self.separators })
+        Ok(NormalPath {
+            text: Cow::Owned(self.text),
+            separators: self.separators,
+        })
     }
 }
 
@@ -211,7 +220,10 @@ fn is_unreserved(octet: u8) -> bool {
 /// `pchar` of RFC 3986 §3.3, without escapes.
 fn is_path_character(octet: u8) -> bool {
     is_unreserved(octet)
-        || matches!(octet, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
+        || matches!(
+            octet,
+            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@'
+        )
 }
 
 fn hex_pair(high: Option<u8>, low: Option<u8>) -> Result<u8, PathProblem> {
@@ -223,7 +235,9 @@ fn hex_pair(high: Option<u8>, low: Option<u8>) -> Result<u8, PathProblem> {
 }
 
 fn hex_digit(value: u8) -> char {
-    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
+    char::from_digit(u32::from(value), 16)
+        .unwrap_or('0')
+        .to_ascii_uppercase()
 }
 
 #[cfg(test)]
@@ -258,7 +272,11 @@ mod tests {
             ("/.hidden/..x/...", "/.hidden/..x/..."),
             ("/a;v=1/b", "/a;v=1/b"),
         ] {
-            let expected = if expected == "above" { Err(PathProblem::AboveRoot) } else { Ok(expected.to_owned()) };
+            let expected = if expected == "above" {
+                Err(PathProblem::AboveRoot)
+            } else {
+                Ok(expected.to_owned())
+            };
             assert_eq!(normal(raw), expected, "{raw}");
         }
     }

@@ -76,7 +76,12 @@ type Outcome = Result<(), Reason>;
 impl ClaimRules {
     /// The rules that cost less than a signature: time, issuer, audience. What they refuse is never verified.
     pub fn before_signature<T: Trace>(&self, claims: &Claims, now: SystemTime, trace: &mut T) -> Outcome {
-        self.apply(&[Self::expiry, Self::not_before, Self::age, Self::issuer, Self::audience], claims, now, trace)
+        self.apply(
+            &[Self::expiry, Self::not_before, Self::age, Self::issuer, Self::audience],
+            claims,
+            now,
+            trace,
+        )
     }
 
     /// All rules, of claims that are verified.
@@ -115,7 +120,9 @@ impl ClaimRules {
             NumericDate::At(time) if now >= time + self.leeway.as_secs_f64() => Err(Reason::TokenExpired),
             NumericDate::At(_) => Ok(()),
         };
-        note(trace, "exp", &outcome, claims, || format!("after {now:.0}{}", self.leeway_text()));
+        note(trace, "exp", &outcome, claims, || {
+            format!("after {now:.0}{}", self.leeway_text())
+        });
         outcome
     }
 
@@ -126,7 +133,9 @@ impl ClaimRules {
             NumericDate::At(time) if now < time - self.leeway.as_secs_f64() => Err(Reason::TokenNotYetValid),
             NumericDate::At(_) => Ok(()),
         };
-        note(trace, "nbf", &outcome, claims, || format!("not after {now:.0}{}", self.leeway_text()));
+        note(trace, "nbf", &outcome, claims, || {
+            format!("not after {now:.0}{}", self.leeway_text())
+        });
         outcome
     }
 
@@ -200,7 +209,11 @@ impl ClaimRules {
     }
 
     fn leeway_text(&self) -> String {
-        if self.leeway.is_zero() { String::new() } else { format!(" (leeway {} s)", self.leeway.as_secs_f64()) }
+        if self.leeway.is_zero() {
+            String::new()
+        } else {
+            format!(" (leeway {} s)", self.leeway.as_secs_f64())
+        }
     }
 }
 
@@ -215,15 +228,24 @@ fn same_type(one: &str, other: &str) -> bool {
 
 fn note<T: Trace>(trace: &mut T, name: &str, outcome: &Outcome, claims: &Claims, expected: impl FnOnce() -> String) {
     if T::LISTENS {
-        let found = claims.json.member(name).map_or_else(|| "nothing".to_owned(), Json::to_compact);
+        let found = claims
+            .json
+            .member(name)
+            .map_or_else(|| "nothing".to_owned(), Json::to_compact);
         let verdict = Verdict::from(outcome.is_ok());
-        trace.note(Step::Claim { name, expected: expected(), found, verdict });
+        trace.note(Step::Claim {
+            name,
+            expected: expected(),
+            found,
+            verdict,
+        });
     }
 }
 
 /// Seconds since 1970. A clock before 1970 makes every token too early, and none valid.
 fn seconds(now: SystemTime) -> f64 {
-    now.duration_since(SystemTime::UNIX_EPOCH).map_or(f64::NEG_INFINITY, |since| since.as_secs_f64())
+    now.duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(f64::NEG_INFINITY, |since| since.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -237,18 +259,30 @@ mod tests {
     fn judge(rules: &ClaimRules, claims: &str) -> Outcome {
         let claims = Claims::parse(claims.as_bytes())?;
         let header = Json::parse(br#"{"alg":"HS256","typ":"Application/AT+jwt"}"#).unwrap();
-        rules.verified(&header, &claims, SystemTime::UNIX_EPOCH + Duration::from_secs(NOW), &mut NoTrace)
+        rules.verified(
+            &header,
+            &claims,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(NOW),
+            &mut NoTrace,
+        )
     }
 
     #[test]
     fn class_11_times_are_compared_at_their_edges_and_never_overflow() {
         let strict = ClaimRules::default();
-        let lenient = ClaimRules { leeway: Duration::from_secs(60), ..ClaimRules::default() };
+        let lenient = ClaimRules {
+            leeway: Duration::from_secs(60),
+            ..ClaimRules::default()
+        };
         for (claims, with_strict, with_lenient) in [
             (r#"{"exp":1700000001}"#, Ok(()), Ok(())),
             (r#"{"exp":1700000000}"#, Err(Reason::TokenExpired), Ok(())),
             (r#"{"exp":1699999941}"#, Err(Reason::TokenExpired), Ok(())),
-            (r#"{"exp":1699999940}"#, Err(Reason::TokenExpired), Err(Reason::TokenExpired)),
+            (
+                r#"{"exp":1699999940}"#,
+                Err(Reason::TokenExpired),
+                Err(Reason::TokenExpired),
+            ),
             (r#"{"exp":1700000000.5}"#, Ok(()), Ok(())),
             (r#"{"exp":-1}"#, Err(Reason::TokenExpired), Err(Reason::TokenExpired)),
             (r#"{"exp":9007199254740993}"#, Ok(()), Ok(())),
@@ -257,7 +291,11 @@ mod tests {
             (r#"{"exp":1e300}"#, Ok(()), Ok(())),
             (r#"{"nbf":1700000000}"#, Ok(()), Ok(())),
             (r#"{"nbf":1700000060}"#, Err(Reason::TokenNotYetValid), Ok(())),
-            (r#"{"nbf":1700000061}"#, Err(Reason::TokenNotYetValid), Err(Reason::TokenNotYetValid)),
+            (
+                r#"{"nbf":1700000061}"#,
+                Err(Reason::TokenNotYetValid),
+                Err(Reason::TokenNotYetValid),
+            ),
             (r#"{"nbf":-9223372036854775808}"#, Ok(()), Ok(())),
             (r#"{"iat":99999999999}"#, Ok(()), Ok(())),
         ] {
@@ -268,11 +306,27 @@ mod tests {
 
     #[test]
     fn class_9_a_time_of_the_wrong_type_never_passes() {
-        let max_age = ClaimRules { max_age: Some(Duration::from_secs(60)), ..ClaimRules::default() };
+        let max_age = ClaimRules {
+            max_age: Some(Duration::from_secs(60)),
+            ..ClaimRules::default()
+        };
         for name in ["exp", "nbf", "iat"] {
-            for value in ["null", r#""1800000000""#, "true", "[]", "[1800000000]", "{}", "1e400", "-1e400"] {
+            for value in [
+                "null",
+                r#""1800000000""#,
+                "true",
+                "[]",
+                "[1800000000]",
+                "{}",
+                "1e400",
+                "-1e400",
+            ] {
                 let claims = format!(r#"{{"iat":1700000000,"{name}":{value}}}"#);
-                let claims = if name == "iat" { format!(r#"{{"iat":{value}}}"#) } else { claims };
+                let claims = if name == "iat" {
+                    format!(r#"{{"iat":{value}}}"#)
+                } else {
+                    claims
+                };
                 assert_eq!(judge(&max_age, &claims), Err(Reason::ClaimsMalformed), "{claims}");
             }
         }
@@ -294,7 +348,19 @@ mod tests {
         let good = r#""https://id.example.com""#;
         assert_eq!(with(good, r#""app""#), Ok(()));
         assert_eq!(with(good, r#"["x","other"]"#), Ok(()));
-        for aud in ["null", r#""APP""#, r#""ap""#, r#""appx""#, "1", "[]", "{}", r#"["x"]"#, r#"["app",1]"#, r#"[["app"]]"#, "true"] {
+        for aud in [
+            "null",
+            r#""APP""#,
+            r#""ap""#,
+            r#""appx""#,
+            "1",
+            "[]",
+            "{}",
+            r#"["x"]"#,
+            r#"["app",1]"#,
+            r#"[["app"]]"#,
+            "true",
+        ] {
             assert_eq!(with(good, aud), Err(Reason::AudienceMismatch), "{aud}");
         }
         for iss in [
@@ -310,20 +376,37 @@ mod tests {
             assert_eq!(with(iss, r#""app""#), Err(Reason::IssuerMismatch), "class 40: {iss}");
         }
         assert_eq!(judge(&rules, r#"{"aud":"app"}"#), Err(Reason::IssuerMismatch));
-        assert_eq!(judge(&rules, r#"{"iss":"https://id.example.com"}"#), Err(Reason::AudienceMismatch));
-        assert_eq!(judge(&rules, r#"{"Iss":"https://id.example.com","Aud":"app"}"#), Err(Reason::IssuerMismatch));
+        assert_eq!(
+            judge(&rules, r#"{"iss":"https://id.example.com"}"#),
+            Err(Reason::AudienceMismatch)
+        );
+        assert_eq!(
+            judge(&rules, r#"{"Iss":"https://id.example.com","Aud":"app"}"#),
+            Err(Reason::IssuerMismatch)
+        );
     }
 
     #[test]
     fn class_41_required_claims_and_token_types() {
-        let rules = ClaimRules { required: vec!["sub".into()], token_types: Some(vec!["at+jwt".into()]), ..ClaimRules::default() };
+        let rules = ClaimRules {
+            required: vec!["sub".into()],
+            token_types: Some(vec!["at+jwt".into()]),
+            ..ClaimRules::default()
+        };
         assert_eq!(judge(&rules, r#"{"sub":"a"}"#), Ok(()));
         assert_eq!(judge(&rules, r#"{"sub":null}"#), Err(Reason::ClaimMissing));
         assert_eq!(judge(&rules, "{}"), Err(Reason::ClaimMissing));
-        let id_tokens = ClaimRules { token_types: Some(vec!["JWT".into()]), ..ClaimRules::default() };
+        let id_tokens = ClaimRules {
+            token_types: Some(vec!["JWT".into()]),
+            ..ClaimRules::default()
+        };
         assert_eq!(judge(&id_tokens, "{}"), Err(Reason::TokenTypeMismatch));
         for payload in ["", "[]", "1", "\"a\"", "null", "{", "{}x"] {
-            assert_eq!(judge(&ClaimRules::default(), payload), Err(Reason::ClaimsMalformed), "{payload}");
+            assert_eq!(
+                judge(&ClaimRules::default(), payload),
+                Err(Reason::ClaimsMalformed),
+                "{payload}"
+            );
         }
     }
 }

@@ -1,5 +1,7 @@
 //! May the request pass? The two answers, and what each carries.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 
 use super::challenge::Challenge;
@@ -29,7 +31,10 @@ impl Grant {
     }
 
     pub(super) fn of(identity: Identity) -> Self {
-        Self { identities: vec![identity], location_headers: Vec::new() }
+        Self {
+            identities: vec![identity],
+            location_headers: Vec::new(),
+        }
     }
 
     pub(super) fn and(mut self, other: Self) -> Self {
@@ -38,7 +43,10 @@ impl Grant {
     }
 
     pub(super) fn with_headers(self, location_headers: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self { location_headers, ..self }
+        Self {
+            location_headers,
+            ..self
+        }
     }
 
     /// Who was admitted; of several, the last.
@@ -48,7 +56,10 @@ impl Grant {
 
     /// Every identity header that the upstream is to be sent.
     pub fn identity_headers(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
-        self.identities.iter().flat_map(Identity::headers).chain(&self.location_headers)
+        self.identities
+            .iter()
+            .flat_map(Identity::headers)
+            .chain(&self.location_headers)
     }
 }
 
@@ -63,6 +74,8 @@ pub struct Denial {
     pub challenges: Vec<Challenge>,
     /// Whether the client showed a credential.
     pub credential: CredentialShown,
+    /// The realm that refused, if one did.
+    pub realm: Option<Arc<str>>,
 }
 
 /// Whether the client showed a credential to whoever refused it.
@@ -77,6 +90,12 @@ pub enum CredentialShown {
 impl Denial {
     /// A refusal that asks for nothing.
     pub fn of(reason: Reason) -> Self {
-        Self { reason, status: reason.status(), challenges: Vec::new(), credential: CredentialShown::No }
+        Self {
+            reason,
+            status: reason.status(),
+            challenges: Vec::new(),
+            credential: CredentialShown::No,
+            realm: None,
+        }
     }
 }

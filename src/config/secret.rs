@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::schema::SecretEncoding;
 
 /// Bytes that are wiped when dropped and never printed.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::live::Edition;
+use super::metrics::Metrics;
 use super::pool::EndpointAddress;
 use super::target::Target;
 use crate::auth::{Denial, Grant};
@@ -27,7 +28,23 @@ pub struct RequestContext {
     /// What was tried for it.
     pub attempts: Attempts,
     /// Counts it as being served, for as long as it is.
-    pub in_flight: InFlight,
+    _in_flight: InFlight,
+}
+
+impl RequestContext {
+    /// A request whose head was just read.
+    pub fn new(edition: Arc<Edition>, received: SystemTime, metrics: &Metrics) -> Self {
+        Self {
+            edition,
+            received,
+            started: Instant::now(),
+            request_id: format!("{:032x}", fastrand::u128(..)),
+            client: None,
+            progress: Progress::Received,
+            attempts: Attempts::default(),
+            _in_flight: InFlight::begin(&metrics.in_flight),
+        }
+    }
 }
 
 /// How far a request has come.

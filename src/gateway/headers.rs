@@ -31,13 +31,27 @@ const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The header that carries the id of a request.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Octets of a request's head, as HTTP/1.1 would write it.
+pub fn size(head: &RequestHeader) -> usize {
+    let fields = head
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    head.raw_path().len() + fields.sum::<usize>()
+}
+
 /// Strips what no client may say: identity headers in any spelling, and headers that stand for what a proxy has seen.
 pub fn strip_client_claims(head: &mut RequestHeader, identity: &IdentityNames) {
     strip(head, |name| identity.contains(name) || is_proxy_word(name));
 }
 
 fn strip(head: &mut RequestHeader, forged: impl Fn(&str) -> bool) {
-    let forged: Vec<HeaderName> = head.headers.keys().filter(|name| forged(name.as_str())).cloned().collect();
+    let forged: Vec<HeaderName> = head
+        .headers
+        .keys()
+        .filter(|name| forged(name.as_str()))
+        .cloned()
+        .collect();
     for name in &forged {
         head.remove_header(name);
     }
@@ -52,7 +66,10 @@ fn is_proxy_word(name: &str) -> bool {
     let name = name.replace('_', "-");
     name.starts_with("x-forwarded-")
         || name.starts_with("x-original-")
-        || matches!(name.as_str(), "forwarded" | "x-rewrite-url" | "x-real-ip" | "x-request-id")
+        || matches!(
+            name.as_str(),
+            "forwarded" | "x-rewrite-url" | "x-real-ip" | "x-request-id"
+        )
 }
 
 /// Strips what belongs to one connection only (RFC 9110 §7.6.1): what Pingora does for an upstream, for an echo.
@@ -68,7 +85,16 @@ pub fn strip_hop_by_hop(head: &mut RequestHeader) {
     for name in &nominated {
         head.remove_header(name);
     }
-    for name in ["connection", "keep-alive", "proxy-connection", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"] {
+    for name in [
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ] {
         head.remove_header(name);
     }
 }
@@ -115,7 +141,8 @@ pub fn edit(head: &mut RequestHeader, edits: &[HeaderEdit], facts: &Facts<'_>) -
 
 /// Text as a header value; `None` for what must not stand in one.
 pub fn rendered(text: Option<&str>) -> Option<HeaderValue> {
-    text.filter(|text| !text.contains(char::is_control)).and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok())
+    text.filter(|text| !text.contains(char::is_control))
+        .and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok())
 }
 
 /// Takes tokens away that do not go on. A query is taken care of by [`query_without`].
@@ -123,7 +150,10 @@ pub fn remove_tokens(head: &mut RequestHeader, removals: &[TokenRemoval]) -> pin
     for TokenRemoval(source) in removals {
         match source {
             TokenSource::Bearer => remove_with_scheme(head, &AUTHORIZATION, "Bearer"),
-            TokenSource::Header { name, scheme: Some(scheme) } => remove_with_scheme(head, name, scheme),
+            TokenSource::Header {
+                name,
+                scheme: Some(scheme),
+            } => remove_with_scheme(head, name, scheme),
             TokenSource::Header { name, scheme: None } => {
                 head.remove_header(name);
             }
@@ -136,7 +166,11 @@ pub fn remove_tokens(head: &mut RequestHeader, removals: &[TokenRemoval]) -> pin
 
 fn remove_with_scheme(head: &mut RequestHeader, name: &HeaderName, scheme: &str) {
     let is_it = |value: &HeaderValue| {
-        let word = value.as_bytes().split(|octet| octet.is_ascii_whitespace()).next().unwrap_or_default();
+        let word = value
+            .as_bytes()
+            .split(|octet| octet.is_ascii_whitespace())
+            .next()
+            .unwrap_or_default();
         word.eq_ignore_ascii_case(scheme.as_bytes())
     };
     if head.headers.get_all(name).iter().any(is_it) {
@@ -176,9 +210,14 @@ pub fn query_without(query: Option<&str>, removals: &[TokenRemoval]) -> Option<S
     let query = query?;
     let removed = |argument: &str| {
         let name = argument_name(argument);
-        removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(token) if *token == name))
+        removals
+            .iter()
+            .any(|TokenRemoval(source)| matches!(source, TokenSource::Query(token) if *token == name))
     };
-    if !removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(_))) {
+    if !removals
+        .iter()
+        .any(|TokenRemoval(source)| matches!(source, TokenSource::Query(_)))
+    {
         return Some(query.to_owned());
     }
     let kept: Vec<&str> = query.split('&').filter(|argument| !removed(argument)).collect();

@@ -44,7 +44,11 @@ pub fn load(file: &Path, previous: Option<&Edition>, metrics: &Metrics) -> Loade
 
 /// Compiles what was read.
 pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metrics) -> Loaded {
-    let config::Loaded { config, mut problems, mut warnings } = read;
+    let config::Loaded {
+        config,
+        mut problems,
+        mut warnings,
+    } = read;
     let environment = snapshot::Environment {
         previous: previous.map(|edition| &edition.snapshot),
         observer: Arc::new(metrics.clone()),
@@ -66,10 +70,20 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
             None
         }
     });
-    problems.sort_by(|one, other| one.place.line.cmp(&other.place.line).then(one.place.column.cmp(&other.place.column)));
+    problems.sort_by(|one, other| {
+        one.place
+            .line
+            .cmp(&other.place.line)
+            .then(one.place.column.cmp(&other.place.column))
+    });
     warnings.sort_by(|one, other| one.place.line.cmp(&other.place.line));
     let edition = edition.filter(|_| problems.is_empty());
-    Loaded { edition, config, problems, warnings }
+    Loaded {
+        edition,
+        config,
+        problems,
+        warnings,
+    }
 }
 
 /// A pool for each upstream: the one that runs, if the upstream is what it was.
@@ -104,7 +118,9 @@ impl Fixed {
         let listeners = config.listeners.iter().map(|listener| {
             let certificates = listener.tls.as_ref().map(|tls| {
                 let files = tls.certificates.iter();
-                files.map(|pair| (pair.certificate.value.clone(), pair.key.value.clone())).collect::<Vec<_>>()
+                files
+                    .map(|pair| (pair.certificate.value.clone(), pair.key.value.clone()))
+                    .collect::<Vec<_>>()
             });
             format!("{} {:?} {certificates:?}", listener.address.value, listener.http2)
         });

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use crate::auth::realm::{CacheObserver, Lookup};
 
 /// Upper bounds of the buckets for durations, in seconds.
-const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
+const SECONDS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
+];
 
 /// The metrics of one process.
 #[derive(Debug, Clone)]
@@ -62,17 +62,44 @@ impl Metrics {
             registry.register(Box::new(gauge.clone()))?;
             prometheus::Result::Ok(gauge)
         };
-        let durations = HistogramOpts::new("portcullis_request_duration_seconds", "Time from the head of a request to the end of its answer.");
+        let durations = HistogramOpts::new(
+            "portcullis_request_duration_seconds",
+            "Time from the head of a request to the end of its answer.",
+        );
         let durations = HistogramVec::new(durations.buckets(SECONDS.to_vec()), &["location"])?;
         registry.register(Box::new(durations.clone()))?;
         Ok(Self {
-            requests: counter("portcullis_requests_total", "Requests answered.", &["location", "status"])?,
-            decisions: counter("portcullis_decisions_total", "Decisions on requests: granted, public, or a reason code.", &["realm", "reason"])?,
-            upstream_failures: counter("portcullis_upstream_failures_total", "Attempts to use a server that failed.", &["upstream", "reason"])?,
+            requests: counter(
+                "portcullis_requests_total",
+                "Requests answered.",
+                &["location", "status"],
+            )?,
+            decisions: counter(
+                "portcullis_decisions_total",
+                "Decisions on requests: granted, public, or a reason code.",
+                &["realm", "reason"],
+            )?,
+            upstream_failures: counter(
+                "portcullis_upstream_failures_total",
+                "Attempts to use a server that failed.",
+                &["upstream", "reason"],
+            )?,
             reloads: counter("portcullis_reload_total", "Reloads of the configuration.", &["result"])?,
-            cache: counter("portcullis_verified_cache_total", "Look-ups in the cache of verified signatures.", &["realm", "result"])?,
-            key_refreshes: counter("portcullis_key_refresh_total", "Key files that changed and were read again.", &["source", "result"])?,
-            handshake_failures: counter("portcullis_tls_handshake_failures_total", "TLS handshakes with clients that failed.", &["listener"])?,
+            cache: counter(
+                "portcullis_verified_cache_total",
+                "Look-ups in the cache of verified signatures.",
+                &["realm", "result"],
+            )?,
+            key_refreshes: counter(
+                "portcullis_key_refresh_total",
+                "Key files that changed and were read again.",
+                &["source", "result"],
+            )?,
+            handshake_failures: counter(
+                "portcullis_tls_handshake_failures_total",
+                "TLS handshakes with clients that failed.",
+                &["listener"],
+            )?,
             connections: gauge("portcullis_connections", "Client connections that are open.")?,
             in_flight: gauge("portcullis_requests_in_flight", "Requests that are being served.")?,
             durations,
@@ -82,8 +109,12 @@ impl Metrics {
 
     /// A request was answered.
     pub fn answered(&self, location: &str, status: u16, duration: Duration) {
-        self.requests.with_label_values(&[location, status_label(status).as_str()]).inc();
-        self.durations.with_label_values(&[location]).observe(duration.as_secs_f64());
+        self.requests
+            .with_label_values(&[location, status_label(status).as_str()])
+            .inc();
+        self.durations
+            .with_label_values(&[location])
+            .observe(duration.as_secs_f64());
     }
 
     /// A request was decided.

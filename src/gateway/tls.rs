@@ -50,7 +50,10 @@ pub fn acceptor(tls: &Tls, offer: Offer) -> Result<SslAcceptor, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let place = tls.certificates.first().map_or_else(Place::default, |first| first.certificate.place.clone());
+    let place = tls
+        .certificates
+        .first()
+        .map_or_else(Place::default, |first| first.certificate.place.clone());
     build(&pairs, offer).map_err(|error| vec![Problem::new(place, format!("TLS cannot be set up: {error}"))])
 }
 
@@ -62,12 +65,16 @@ fn build(pairs: &[KeyPair], offer: Offer) -> Result<SslAcceptor, pingora_core::t
             by_name.entry(name).or_insert_with(|| context.clone());
         }
     }
-    let Some(first) = pairs.first() else { return Err(pingora_core::tls::error::ErrorStack::get()) };
+    let Some(first) = pairs.first() else {
+        return Err(pingora_core::tls::error::ErrorStack::get());
+    };
     let mut builder = one(first, offer)?;
     let by_name = Arc::new(by_name);
     builder.set_servername_callback(move |ssl, _| {
         let asked = ssl.servername(NameType::HOST_NAME).map(str::to_ascii_lowercase);
-        let Some(context) = asked.as_deref().and_then(|host| certificate_for(&by_name, host)) else { return Ok(()) };
+        let Some(context) = asked.as_deref().and_then(|host| certificate_for(&by_name, host)) else {
+            return Ok(());
+        };
         ssl.set_ssl_context(context).map_err(|_| SniError::ALERT_FATAL)
     });
     Ok(builder.build())
@@ -75,7 +82,10 @@ fn build(pairs: &[KeyPair], offer: Offer) -> Result<SslAcceptor, pingora_core::t
 
 /// The certificate of this name, or one for every name beside it (RFC 9525 §6.3: one label only).
 fn certificate_for<'c>(by_name: &'c HashMap<String, SslContext>, host: &str) -> Option<&'c SslContext> {
-    let wildcard = || host.split_once('.').and_then(|(_, domain)| by_name.get(&format!("*.{domain}")));
+    let wildcard = || {
+        host.split_once('.')
+            .and_then(|(_, domain)| by_name.get(&format!("*.{domain}")))
+    };
     by_name.get(host).or_else(wildcard)
 }
 
@@ -91,33 +101,44 @@ fn one(pair: &KeyPair, offer: Offer) -> Result<SslAcceptorBuilder, pingora_core:
         Offer::Http2 => b"\x02h2\x08http/1.1",
         Offer::Http1 => b"\x08http/1.1",
     };
-    builder.set_alpn_select_callback(move |_, offered| {
-        select_next_proto(protocols, offered).ok_or(AlpnError::NOACK)
-    });
+    builder.set_alpn_select_callback(move |_, offered| select_next_proto(protocols, offered).ok_or(AlpnError::NOACK));
     Ok(builder)
 }
 
 fn key_pair(certificate: &Certificate) -> Result<KeyPair, Problem> {
     let read = |path: &Path, place: &Place| {
-        std::fs::read(path).map_err(|error| Problem::new(place.clone(), format!("cannot read {}: {error}", path.display())))
+        std::fs::read(path)
+            .map_err(|error| Problem::new(place.clone(), format!("cannot read {}: {error}", path.display())))
     };
     let wrong = |place: &Place, what: &str| Problem::new(place.clone(), what.to_owned());
     let certificate_place = &certificate.certificate.place;
     let key_place = &certificate.key.place;
     let text = read(&certificate.certificate, certificate_place)?;
     let mut chain = X509::stack_from_pem(&text).unwrap_or_default().into_iter();
-    let leaf = chain.next().ok_or_else(|| wrong(certificate_place, "this file holds no certificate in PEM"))?;
+    let leaf = chain
+        .next()
+        .ok_or_else(|| wrong(certificate_place, "this file holds no certificate in PEM"))?;
     let key = read(&certificate.key, key_place)?;
-    let key = PKey::private_key_from_pem(&key).map_err(|_| wrong(key_place, "this file holds no private key in PEM"))?;
+    let key =
+        PKey::private_key_from_pem(&key).map_err(|_| wrong(key_place, "this file holds no private key in PEM"))?;
     let belongs = leaf.public_key().is_ok_and(|public| public.public_eq(&key));
     if !belongs {
         return Err(wrong(key_place, "this key does not belong to the certificate"));
     }
-    Ok(KeyPair { leaf, chain: chain.collect(), key })
+    Ok(KeyPair {
+        leaf,
+        chain: chain.collect(),
+        key,
+    })
 }
 
 /// The DNS names and addresses that a certificate is for, in lower case.
 fn names(certificate: &X509) -> Vec<String> {
-    let Some(alternatives) = certificate.subject_alt_names() else { return Vec::new() };
-    alternatives.iter().filter_map(|name| name.dnsname().map(str::to_ascii_lowercase)).collect()
+    let Some(alternatives) = certificate.subject_alt_names() else {
+        return Vec::new();
+    };
+    alternatives
+        .iter()
+        .filter_map(|name| name.dnsname().map(str::to_ascii_lowercase))
+        .collect()
 }

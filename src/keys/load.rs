@@ -4,8 +4,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
 use crate::jose::{AlgorithmSet, JwkSet, VerificationKey, WeakKeys};
@@ -76,7 +76,9 @@ pub fn keys(format: KeyFormat, octets: &[u8], policy: &KeyPolicy) -> Result<Load
     let mut warnings = Vec::new();
     let keys = match format {
         KeyFormat::Jwks => from_jwks(octets, policy, &mut warnings)?,
-        KeyFormat::Pem => VerificationKey::from_pem(octets, policy.weak).map_err(|error| SourceError(error.to_string()))?,
+        KeyFormat::Pem => {
+            VerificationKey::from_pem(octets, policy.weak).map_err(|error| SourceError(error.to_string()))?
+        }
         KeyFormat::Secret(encoding) => vec![from_secret(octets, encoding, policy)?],
     };
     let mut usable = Vec::new();
@@ -88,7 +90,11 @@ pub fn keys(format: KeyFormat, octets: &[u8], policy: &KeyPolicy) -> Result<Load
         }
     }
     if usable.is_empty() {
-        let why = if warnings.is_empty() { String::new() } else { format!(": {}", warnings.join("; ")) };
+        let why = if warnings.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", warnings.join("; "))
+        };
         return Err(SourceError(format!("no usable key{why}")));
     }
     if usable.iter().any(VerificationKey::is_weak) {
@@ -97,18 +103,28 @@ pub fn keys(format: KeyFormat, octets: &[u8], policy: &KeyPolicy) -> Result<Load
     Ok(Loaded { keys: usable, warnings })
 }
 
-fn from_jwks(octets: &[u8], policy: &KeyPolicy, warnings: &mut Vec<String>) -> Result<Vec<VerificationKey>, SourceError> {
+fn from_jwks(
+    octets: &[u8],
+    policy: &KeyPolicy,
+    warnings: &mut Vec<String>,
+) -> Result<Vec<VerificationKey>, SourceError> {
     let set = JwkSet::parse(octets, policy.weak).map_err(|error| SourceError(error.to_string()))?;
     let named = |index: usize, kid: Option<&str>| match kid {
         Some(kid) => format!("key {index} (kid {kid:?})"),
         None => format!("key {index}"),
     };
     for skipped in &set.skipped {
-        warnings.push(format!("{} is not used: {}", named(skipped.index, skipped.kid.as_deref()), skipped.reason));
+        warnings.push(format!(
+            "{} is not used: {}",
+            named(skipped.index, skipped.kid.as_deref()),
+            skipped.reason
+        ));
     }
     for private in &set.private_members {
         let key = named(private.index, private.kid.as_deref());
-        warnings.push(format!("{key} holds its private part, which does not belong where tokens are verified"));
+        warnings.push(format!(
+            "{key} holds its private part, which does not belong where tokens are verified"
+        ));
     }
     Ok(set.keys)
 }
@@ -128,7 +144,9 @@ fn decoded_secret(octets: &[u8], encoding: SecretEncoding) -> Result<Zeroizing<V
         SecretEncoding::Base64Url => base64(&alphabet::URL_SAFE),
         SecretEncoding::Hex => from_hex(octets),
     };
-    decoded.map(Zeroizing::new).ok_or_else(|| SourceError("the secret is not in the encoding that `encoding` names".to_owned()))
+    decoded
+        .map(Zeroizing::new)
+        .ok_or_else(|| SourceError("the secret is not in the encoding that `encoding` names".to_owned()))
 }
 
 fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
@@ -153,7 +171,9 @@ fn apply(mut key: VerificationKey, policy: &KeyPolicy) -> Result<Option<Verifica
         None => Ok(Some(key)),
         Some(algorithms) => {
             let name = key.describe();
-            key.restrict(algorithms).map(Some).map_err(|error| format!("{name} is not used: {error}"))
+            key.restrict(algorithms)
+                .map(Some)
+                .map_err(|error| format!("{name} is not used: {error}"))
         }
     }
 }
@@ -165,7 +185,11 @@ mod tests {
     use crate::jose::JwsAlgorithm;
 
     fn policy() -> KeyPolicy {
-        KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse }
+        KeyPolicy {
+            algorithms: None,
+            kid: None,
+            weak: WeakKeys::Refuse,
+        }
     }
 
     const SECRET: &[u8] = b"a-string-secret-at-least-256-bits-long";
@@ -183,7 +207,13 @@ mod tests {
             (SecretEncoding::Base64Url, url.into_bytes()),
         ] {
             assert_eq!(*decoded_secret(&written, encoding).unwrap(), SECRET, "{encoding:?}");
-            assert_eq!(keys(KeyFormat::Secret(encoding), &written, &policy()).unwrap().keys.len(), 1);
+            assert_eq!(
+                keys(KeyFormat::Secret(encoding), &written, &policy())
+                    .unwrap()
+                    .keys
+                    .len(),
+                1
+            );
         }
         assert!(keys(KeyFormat::Secret(SecretEncoding::Hex), b"abc", &policy()).is_err());
         assert!(keys(KeyFormat::Secret(SecretEncoding::Base64), b"*", &policy()).is_err());
@@ -195,9 +225,17 @@ mod tests {
             let error = keys(KeyFormat::Secret(SecretEncoding::Utf8), &SECRET[..length], &policy()).unwrap_err();
             assert!(!error.to_string().contains("a-string"), "{error}");
         }
-        let weak = KeyPolicy { weak: WeakKeys::DangerouslyAllow, ..policy() };
+        let weak = KeyPolicy {
+            weak: WeakKeys::DangerouslyAllow,
+            ..policy()
+        };
         let loaded = keys(KeyFormat::Secret(SecretEncoding::Utf8), b"short", &weak).unwrap();
-        assert!(loaded.warnings.iter().any(|warning| warning.contains("dangerously_allow_weak")));
+        assert!(
+            loaded
+                .warnings
+                .iter()
+                .any(|warning| warning.contains("dangerously_allow_weak"))
+        );
         assert!(keys(KeyFormat::Secret(SecretEncoding::Utf8), b"", &weak).is_err());
     }
 
@@ -211,10 +249,29 @@ mod tests {
         let all = keys(KeyFormat::Jwks, set, &policy()).unwrap();
         assert_eq!((all.keys.len(), all.warnings.len()), (3, 1));
         assert!(all.warnings[0].contains("\"short\""), "{:?}", all.warnings);
-        let picked = keys(KeyFormat::Jwks, set, &KeyPolicy { kid: Some("b".into()), ..policy() }).unwrap();
-        assert_eq!(picked.keys.iter().map(VerificationKey::kid).collect::<Vec<_>>(), [Some("b"), Some("b")]);
+        let picked = keys(
+            KeyFormat::Jwks,
+            set,
+            &KeyPolicy {
+                kid: Some("b".into()),
+                ..policy()
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            picked.keys.iter().map(VerificationKey::kid).collect::<Vec<_>>(),
+            [Some("b"), Some("b")]
+        );
         let none: AlgorithmSet = [JwsAlgorithm::Rs256].into_iter().collect();
-        let error = keys(KeyFormat::Jwks, set, &KeyPolicy { algorithms: Some(none), ..policy() }).unwrap_err();
+        let error = keys(
+            KeyFormat::Jwks,
+            set,
+            &KeyPolicy {
+                algorithms: Some(none),
+                ..policy()
+            },
+        )
+        .unwrap_err();
         assert!(error.to_string().starts_with("no usable key"), "{error}");
     }
 }

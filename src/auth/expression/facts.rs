@@ -60,11 +60,20 @@ enum Presence {
 
 impl Scope {
     /// Nobody can have been admitted yet: `request` and `client` only.
-    pub const REQUEST: Self = Self { identity: Presence::Impossible, outcome: Presence::Impossible };
+    pub const REQUEST: Self = Self {
+        identity: Presence::Impossible,
+        outcome: Presence::Impossible,
+    };
     /// A realm may have admitted: `claims`, `jose`, `payload` and `realm` too.
-    pub const IDENTITY: Self = Self { identity: Presence::Possible, outcome: Presence::Impossible };
+    pub const IDENTITY: Self = Self {
+        identity: Presence::Possible,
+        outcome: Presence::Impossible,
+    };
     /// The access log: `response`, `auth` and `upstream` too.
-    pub const LOG: Self = Self { identity: Presence::Possible, outcome: Presence::Possible };
+    pub const LOG: Self = Self {
+        identity: Presence::Possible,
+        outcome: Presence::Possible,
+    };
 }
 
 /// One step from a claim to what is in it.
@@ -191,7 +200,10 @@ fn member_name(step: &Step) -> Option<&str> {
 
 fn header_name(name: &str) -> Result<HeaderName, String> {
     if name.bytes().any(|octet| octet.is_ascii_uppercase()) {
-        return Err(format!("header names are in lower case here: \"{}\"", name.to_ascii_lowercase()));
+        return Err(format!(
+            "header names are in lower case here: \"{}\"",
+            name.to_ascii_lowercase()
+        ));
     }
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("\"{name}\" is not a header name"))
 }
@@ -207,10 +219,13 @@ fn allowed(root: &str, scope: Scope) -> Result<(), String> {
     match (presence, root) {
         (Presence::Possible, _) => Ok(()),
         (Presence::Impossible, "response" | "upstream") => Err(format!("\"{root}\" is known in the access log only")),
-        (Presence::Impossible, "auth") => {
-            Err("\"auth\" is known in the access log only (auth.headers, of a forward_auth service, is not built yet)".to_owned())
-        }
-        (Presence::Impossible, _) => Err(format!("\"{root}\" is not known here: no realm can have admitted before")),
+        (Presence::Impossible, "auth") => Err(
+            "\"auth\" is known in the access log only (auth.headers, of a forward_auth service, is not built yet)"
+                .to_owned(),
+        ),
+        (Presence::Impossible, _) => Err(format!(
+            "\"{root}\" is not known here: no realm can have admitted before"
+        )),
     }
 }
 
@@ -256,10 +271,14 @@ impl<'f> Facts<'f> {
             Field::Header(name) => self.header(name),
             Field::Cookie(name) => self.cookie(name),
             Field::Argument(name) => self.argument(name),
-            Field::ClientIp => request.client.map_or(Reading::Absent, |ip| owned(ip.to_canonical().to_string())),
+            Field::ClientIp => request
+                .client
+                .map_or(Reading::Absent, |ip| owned(ip.to_canonical().to_string())),
             Field::Claims(steps) => self.json(Identity::claims, steps),
             Field::Jose(steps) => self.json(Identity::header, steps),
-            Field::Payload => self.identity.map_or(Reading::Absent, |identity| text(identity.payload())),
+            Field::Payload => self
+                .identity
+                .map_or(Reading::Absent, |identity| text(identity.payload())),
             Field::Realm => self.identity.map_or(Reading::Absent, |identity| text(identity.realm())),
             Field::AuthSubject => self.identity.and_then(Identity::subject).map_or(Reading::Absent, text),
             Field::ResponseStatus
@@ -294,13 +313,20 @@ impl<'f> Facts<'f> {
     /// A header; one that is repeated is joined by commas (RFC 9110 §5.3).
     pub fn header(&self, name: &HeaderName) -> Reading<'f> {
         let mut values = self.request.head.headers.get_all(name).into_iter();
-        let Some(first) = values.next() else { return Reading::Absent };
+        let Some(first) = values.next() else {
+            return Reading::Absent;
+        };
         if let Some(secrets) = self.secrets() {
             if secrets.hides_header(name) {
                 return text(MASK);
             }
             if name == http::header::REFERER {
-                return Reading::Text(secrets.mask_uri(&String::from_utf8_lossy(first.as_bytes())).into_owned().into());
+                return Reading::Text(
+                    secrets
+                        .mask_uri(&String::from_utf8_lossy(first.as_bytes()))
+                        .into_owned()
+                        .into(),
+                );
             }
         }
         let mut joined = String::from_utf8_lossy(first.as_bytes());
@@ -337,7 +363,9 @@ impl<'f> Facts<'f> {
     }
 
     fn json(&self, part: impl Fn(&'f Identity) -> &'f Json, steps: &[Step]) -> Reading<'f> {
-        let Some(identity) = self.identity else { return Reading::Absent };
+        let Some(identity) = self.identity else {
+            return Reading::Absent;
+        };
         let mut here = part(identity);
         for step in steps {
             let next = match (step, here) {
@@ -365,10 +393,12 @@ impl<'f> Outcome<'f> {
             Field::AuthStatus => text(self.auth_status),
             Field::AuthReason => self.auth_reason.map_or(Reading::Absent, text),
             Field::UpstreamAddress => self.upstream_address.map_or(Reading::Absent, text),
-            Field::UpstreamStatus => self.upstream_status.map_or(Reading::Absent, |status| integer(status.into())),
-            Field::UpstreamTime => {
-                self.upstream_time.map_or(Reading::Absent, |time| owned(format!("{:.3}", time.as_secs_f64())))
-            }
+            Field::UpstreamStatus => self
+                .upstream_status
+                .map_or(Reading::Absent, |status| integer(status.into())),
+            Field::UpstreamTime => self
+                .upstream_time
+                .map_or(Reading::Absent, |time| owned(format!("{:.3}", time.as_secs_f64()))),
             Field::Method
             | Field::Scheme
             | Field::Host

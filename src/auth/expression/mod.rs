@@ -31,7 +31,10 @@ pub struct Expression {
 #[derive(Debug)]
 enum Kind {
     Field(Field),
-    Program { program: Box<Program>, reads: Vec<Variable> },
+    Program {
+        program: Box<Program>,
+        reads: Vec<Variable>,
+    },
 }
 
 /// A variable that a program reads; only these are built for it.
@@ -69,23 +72,45 @@ impl Expression {
     /// Compiles CEL text; the error says in words what is wrong.
     pub fn compile(source: &str, scope: Scope) -> Result<Self, String> {
         let program = ENVIRONMENT.compile(source).map_err(|errors| {
-            let first = errors.errors.first().map_or_else(String::new, |error| error.msg.clone());
-            format!("this is not a CEL expression: {}", first.lines().next().unwrap_or_default())
+            let first = errors
+                .errors
+                .first()
+                .map_or_else(String::new, |error| error.msg.clone());
+            format!(
+                "this is not a CEL expression: {}",
+                first.lines().next().unwrap_or_default()
+            )
         })?;
         let source = source.into();
         if let Some((root, steps)) = chain(program.expression())
             && let Chain::Field(field) = facts::resolve(&root, &steps, scope)?
         {
-            return Ok(Self { source, kind: Kind::Field(field) });
+            return Ok(Self {
+                source,
+                kind: Kind::Field(field),
+            });
         }
         check(program.expression(), scope, &mut Vec::new())?;
         let references = program.references();
-        if let Some(unknown) = references.functions().into_iter().find(|name| !functions::is_known(name)) {
+        if let Some(unknown) = references
+            .functions()
+            .into_iter()
+            .find(|name| !functions::is_known(name))
+        {
             return Err(format!("there is no function \"{unknown}\""));
         }
-        let reads = VARIABLES.iter().filter(|(name, _)| references.has_variable(name)).map(|(_, variable)| *variable);
+        let reads = VARIABLES
+            .iter()
+            .filter(|(name, _)| references.has_variable(name))
+            .map(|(_, variable)| *variable);
         let reads = reads.collect();
-        Ok(Self { source, kind: Kind::Program { program: Box::new(program), reads } })
+        Ok(Self {
+            source,
+            kind: Kind::Program {
+                program: Box::new(program),
+                reads,
+            },
+        })
     }
 
     /// The text it was compiled from.
@@ -135,7 +160,9 @@ fn chain(expression: &IdedExpr) -> Option<(String, Vec<Step>)> {
             Some((root, steps))
         }
         Expr::Call(call) if call.func_name == cel::common::ast::operators::INDEX => {
-            let [operand, index] = call.args.as_slice() else { return None };
+            let [operand, index] = call.args.as_slice() else {
+                return None;
+            };
             let (root, mut steps) = chain(operand)?;
             steps.push(literal_step(index)?);
             Some((root, steps))
@@ -174,9 +201,18 @@ fn check(expression: &IdedExpr, scope: Scope, bound: &mut Vec<String>) -> Result
             bound.truncate(outside);
             Ok(())
         }
-        Expr::List(list) => list.elements.iter().try_for_each(|element| check(element, scope, bound)),
-        Expr::Map(map) => map.entries.iter().try_for_each(|entry| check_entry(&entry.expr, scope, bound)),
-        Expr::Struct(object) => object.entries.iter().try_for_each(|entry| check_entry(&entry.expr, scope, bound)),
+        Expr::List(list) => list
+            .elements
+            .iter()
+            .try_for_each(|element| check(element, scope, bound)),
+        Expr::Map(map) => map
+            .entries
+            .iter()
+            .try_for_each(|entry| check_entry(&entry.expr, scope, bound)),
+        Expr::Struct(object) => object
+            .entries
+            .iter()
+            .try_for_each(|entry| check_entry(&entry.expr, scope, bound)),
         Expr::Select(select) => check(&select.operand, scope, bound),
         Expr::Ident(_) | Expr::Literal(_) | Expr::Unspecified => Ok(()),
     }
@@ -195,7 +231,18 @@ fn check_entry(entry: &EntryExpr, scope: Scope, bound: &mut Vec<String>) -> Resu
 fn check_chain(root: &str, steps: &[Step], scope: Scope, bound: &[String]) -> Result<(), String> {
     let is_type = matches!(
         root,
-        "bool" | "bytes" | "double" | "duration" | "int" | "list" | "map" | "null_type" | "string" | "timestamp" | "type" | "uint"
+        "bool"
+            | "bytes"
+            | "double"
+            | "duration"
+            | "int"
+            | "list"
+            | "map"
+            | "null_type"
+            | "string"
+            | "timestamp"
+            | "type"
+            | "uint"
     );
     if is_type || root.starts_with('@') || bound.iter().any(|name| name == root) {
         return Ok(());
@@ -221,22 +268,36 @@ fn run(program: &Program, reads: &[Variable], facts: &Facts<'_>) -> Result<Value
 /// The name and value of a variable; `None` leaves it undeclared, so that what reads it fails.
 fn value_of(variable: Variable, facts: &Facts<'_>) -> Option<(&'static str, Value)> {
     let fields = |fields: &[(&str, Field)]| -> Value {
-        let read = fields.iter().filter_map(|(name, field)| Some((*name, value_of_reading(facts.read(field))?)));
+        let read = fields
+            .iter()
+            .filter_map(|(name, field)| Some((*name, value_of_reading(facts.read(field))?)));
         Value::from(read.collect::<HashMap<&str, Value>>())
     };
     Some(match variable {
         Variable::Request => ("request", request_value(facts)),
         Variable::Client => ("client", fields(&[("ip", Field::ClientIp)])),
-        Variable::Claims => ("claims", facts.identity?.prepared_claims(|claims| Prepared(value_of_json(claims))).0.clone()),
+        Variable::Claims => (
+            "claims",
+            facts
+                .identity?
+                .prepared_claims(|claims| Prepared(value_of_json(claims)))
+                .0
+                .clone(),
+        ),
         Variable::Jose => ("jose", value_of_json(facts.identity?.header())),
         Variable::Payload => ("payload", facts.identity?.payload().into()),
         Variable::Realm => ("realm", facts.identity?.realm().into()),
-        Variable::Response => {
-            ("response", fields(&[("status", Field::ResponseStatus), ("bytes", Field::ResponseBytes)]))
-        }
+        Variable::Response => (
+            "response",
+            fields(&[("status", Field::ResponseStatus), ("bytes", Field::ResponseBytes)]),
+        ),
         Variable::Auth => (
             "auth",
-            fields(&[("status", Field::AuthStatus), ("reason", Field::AuthReason), ("subject", Field::AuthSubject)]),
+            fields(&[
+                ("status", Field::AuthStatus),
+                ("reason", Field::AuthReason),
+                ("subject", Field::AuthSubject),
+            ]),
         ),
         Variable::Upstream => (
             "upstream",
@@ -300,7 +361,9 @@ fn value_of_json(json: &Json) -> Value {
         Json::String(text) => Value::from(&**text),
         Json::Array(elements) => Value::List(Arc::new(elements.iter().map(value_of_json).collect())),
         Json::Object(object) => {
-            let members = object.iter().map(|(name, value)| (Key::from(name), value_of_json(value)));
+            let members = object
+                .iter()
+                .map(|(name, value)| (Key::from(name), value_of_json(value)));
             Value::from(members.collect::<HashMap<Key, Value>>())
         }
     }

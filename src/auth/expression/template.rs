@@ -54,7 +54,9 @@ impl Template {
 
     /// A template that is this text, whatever characters are in it.
     pub fn of_text(text: &str) -> Self {
-        Self { parts: vec![Part::Text(text.into())] }
+        Self {
+            parts: vec![Part::Text(text.into())],
+        }
     }
 
     /// The text for a request; `None` if an expression in it has no value.

@@ -65,7 +65,10 @@ impl Compiler<'_> {
             schema::NoToken::PassWithoutIdentity => NoToken::PassWithoutIdentity,
         };
         match self.realms.get(name.as_str()) {
-            Some(realm) => realm.as_ref().map(|realm| Access::Realm { realm: Arc::clone(realm), no_token }),
+            Some(realm) => realm.as_ref().map(|realm| Access::Realm {
+                realm: Arc::clone(realm),
+                no_token,
+            }),
             None => {
                 let known = self.realms.keys().copied().collect();
                 self.unknown("realm", name, known);
@@ -80,7 +83,10 @@ impl Compiler<'_> {
         self.headers_of_access(&location.access, &location.place, &mut sent);
         for header in &location.identity_headers {
             if sent.contains(&header.name) {
-                self.problem(&header.name.place, format!("a realm of this location sends {} as well", header.name.value));
+                self.problem(
+                    &header.name.place,
+                    format!("a realm of this location sends {} as well", header.name.value),
+                );
             }
             sent.push(header.name.value.clone());
         }
@@ -90,7 +96,9 @@ impl Compiler<'_> {
         match access {
             schema::Access::Realm { name, .. } => {
                 let config = self.config;
-                let Some(realm) = config.realms.iter().find(|realm| realm.name.value == name.value) else { return };
+                let Some(realm) = config.realms.iter().find(|realm| realm.name.value == name.value) else {
+                    return;
+                };
                 for header in &realm.identity_headers {
                     if sent.contains(&header.name) {
                         let what = format!("two realms that must both admit send {}", header.name.value);
@@ -147,5 +155,8 @@ pub(super) fn realms_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a str>
 }
 
 fn nets(networks: &[Cidr]) -> Vec<IpNet> {
-    networks.iter().filter_map(|network| IpNet::new(network.network(), network.prefix()).ok()).collect()
+    networks
+        .iter()
+        .filter_map(|network| IpNet::new(network.network(), network.prefix()).ok())
+        .collect()
 }

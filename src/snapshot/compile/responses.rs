@@ -30,6 +30,9 @@ impl Compiler<'_> {
             Content::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
             Content::File(path) => self.file(path)?.into(),
         };
-        Some(Fixed { media_type: body.media_type.clone(), octets })
+        Some(Fixed {
+            media_type: body.media_type.clone(),
+            octets,
+        })
     }
 }

@@ -1,0 +1,87 @@
+//! What does `explain` show of each step of a decision?
+
+use serde::Serialize;
+
+use crate::auth::trace::{Step, Trace, Verdict};
+
+/// One step, ready to be shown.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// What kind of step it is.
+    pub step: &'static str,
+    /// What happened, in words.
+    pub what: String,
+    /// Whether it was passed; absent where nothing can fail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed: Option<bool>,
+}
+
+/// Writes every step down.
+#[derive(Debug, Default)]
+pub struct Steps {
+    /// The steps so far.
+    pub lines: Vec<Line>,
+}
+
+impl Steps {
+    fn add(&mut self, step: &'static str, what: String) {
+        self.lines.push(Line {
+            step,
+            what,
+            passed: None,
+        });
+    }
+
+    fn judged(&mut self, step: &'static str, what: String, verdict: Verdict) {
+        self.lines.push(Line {
+            step,
+            what,
+            passed: Some(verdict == Verdict::Pass),
+        });
+    }
+}
+
+impl Trace for Steps {
+    const LISTENS: bool = true;
+
+    fn note(&mut self, step: Step<'_>) {
+        match step {
+            Step::Realm(name) => self.add("realm", name.to_owned()),
+            Step::NoToken => self.add("token", "none was found".to_owned()),
+            Step::TokenFound(source) => self.add("token", format!("found in {source}")),
+            Step::Header(header) => self.add("header", header.to_compact()),
+            Step::KeyTried { key, verdict } => {
+                let kid = key
+                    .kid()
+                    .map_or_else(|| "without kid".to_owned(), |kid| format!("kid {kid:?}"));
+                let word = if verdict == Verdict::Pass {
+                    "good"
+                } else {
+                    "not by this key"
+                };
+                self.judged(
+                    "key",
+                    format!("{} {kid} for {}: signature {word}", key.describe(), key.algorithms()),
+                    verdict,
+                );
+            }
+            Step::Claim {
+                name,
+                expected,
+                found,
+                verdict,
+            } => {
+                self.judged("claim", format!("{name}: expected {expected}, found {found}"), verdict);
+            }
+            Step::Expression { source, verdict } => self.judged("check", source.to_owned(), verdict),
+            Step::Address { rule, verdict } => self.judged("address", rule, verdict),
+            Step::IdentityHeader(name, value) => {
+                self.add(
+                    "identity",
+                    format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())),
+                );
+            }
+            Step::IdentityHeaderAbsent(name) => self.add("identity", format!("{name} has no value and is not sent")),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What do operators ask the process? `/metrics`, `/live` and `/ready`, on an address of their own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use http::{Response, StatusCode, header};
+use pingora_core::apps::http_app::ServeHttp;
+use pingora_core::protocols::http::ServerSession;
+
+use super::metrics::Metrics;
+
+/// Whether requests should be sent here.
+#[derive(Debug, Default)]
+pub struct Readiness(AtomicBool);
+
+impl Readiness {
+    /// From now on.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// No longer.
+    pub fn end(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Answers operators.
+#[derive(Debug)]
+pub struct Admin {
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+    /// What `/ready` says.
+    pub readiness: Arc<Readiness>,
+}
+
+#[async_trait]
+impl ServeHttp for Admin {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        match session.req_header().uri.path() {
+            "/metrics" => answer(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.text()),
+            "/live" => answer(StatusCode::OK, "text/plain", b"live\n".to_vec()),
+            "/ready" if self.readiness.is_ready() => answer(StatusCode::OK, "text/plain", b"ready\n".to_vec()),
+            "/ready" => answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", b"not ready\n".to_vec()),
+            _ => answer(
+                StatusCode::NOT_FOUND,
+                "text/plain",
+                b"/metrics, /live, /ready\n".to_vec(),
+            ),
+        }
+    }
+}
+
+fn answer(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
+    let mut answer = Response::new(body);
+    *answer.status_mut() = status;
+    let length = answer.body().len();
+    answer
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
+    answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    answer
+}

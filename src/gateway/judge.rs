@@ -1,0 +1,362 @@
+//! What becomes of a request? From its head to an answer of ours, or to the permission to send it on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use pingora_core::Result;
+use pingora_http::RequestHeader;
+use serde_json::json;
+
+use super::answer::OwnAnswer;
+use super::context::{Progress, RequestContext};
+use super::headers::{self, Forwarded};
+use super::target::Target;
+use crate::auth::expression::facts::Facts;
+use crate::auth::trace::Trace;
+use crate::auth::{Decision, Denial, Grant, Reason, Request, Scheme};
+use crate::path::EncodedSeparators;
+use crate::route::{Found, ListenerId};
+use crate::snapshot::{Action, Answers, EncodedSlash, Location, RedirectToHttps, ResponseHeaders, Snapshot};
+
+/// Octets of a request's head: `limits.header_size`.
+const HEADER_SIZE: usize = 32 * 1024;
+
+/// A request, as it came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// Its head; what no client may say is stripped already.
+    pub head: &'a RequestHeader,
+    /// What was spoken.
+    pub scheme: Scheme,
+    /// Through which listener.
+    pub listener: ListenerId,
+    /// Octets of its head, before anything was stripped.
+    pub size: usize,
+}
+
+/// Judges a request and notes in its context how far it came. `None`: it is to be sent on.
+pub fn judge<T: Trace>(
+    arrival: &Arrival<'_>,
+    context: &mut RequestContext,
+    trace: &mut T,
+) -> Result<Option<OwnAnswer>> {
+    let edition = Arc::clone(&context.edition);
+    let snapshot = &edition.snapshot;
+    let target = if arrival.size > HEADER_SIZE {
+        Err(Reason::HeadersTooLarge)
+    } else {
+        Target::of(arrival.head)
+    };
+    let target = match target {
+        Ok(target) => target,
+        Err(reason) => return turned(None, Denial::of(reason), arrival, context).map(Some),
+    };
+    let redirect = snapshot
+        .listeners
+        .get(arrival.listener)
+        .and_then(|listener| listener.redirect.as_ref());
+    if let Some(redirect) = redirect
+        && !is_excepted(redirect, target.path.as_str())
+    {
+        return to_https(redirect, target, arrival, context).map(Some);
+    }
+    match snapshot.routes.find(
+        arrival.listener,
+        &target.host,
+        target.path.as_str(),
+        &arrival.head.method,
+    ) {
+        Found::Nothing => turned(Some(target), Denial::of(Reason::NoLocation), arrival, context).map(Some),
+        Found::MethodRefused(methods) => {
+            let answer = turned(Some(target), Denial::of(Reason::MethodRefused), arrival, context)?;
+            answer.allowing(&methods).map(Some)
+        }
+        Found::Target(location) => enter(location, target, arrival, context, trace),
+    }
+}
+
+fn is_excepted(redirect: &RedirectToHttps, path: &str) -> bool {
+    redirect.except.iter().any(|prefix| path.starts_with(prefix.as_str()))
+}
+
+/// The same host and path over TLS; the default port is not written (RFC 9110 §4.2.2).
+fn to_https(
+    redirect: &RedirectToHttps,
+    target: Target,
+    arrival: &Arrival<'_>,
+    context: &mut RequestContext,
+) -> Result<OwnAnswer> {
+    if target.host.is_empty() {
+        return turned(Some(target), Denial::of(Reason::HostInvalid), arrival, context);
+    }
+    let port = if redirect.port == 443 {
+        String::new()
+    } else {
+        format!(":{}", redirect.port)
+    };
+    let to = format!("https://{}{port}{}", target.host, target.uri());
+    context.progress = Progress::Turned {
+        target: Some(target),
+        denial: None,
+    };
+    let answer = match HeaderValue::from_str(&to) {
+        Ok(to) => OwnAnswer::redirect(redirect.status, to)?,
+        Err(_) => return failure(arrival, context, &Denial::of(Reason::InternalError)),
+    };
+    dressed(answer, arrival, context)
+}
+
+/// A request that no location is asked about.
+fn turned(
+    target: Option<Target>,
+    denial: Denial,
+    arrival: &Arrival<'_>,
+    context: &mut RequestContext,
+) -> Result<OwnAnswer> {
+    context.progress = Progress::Turned {
+        target,
+        denial: Some(denial.clone()),
+    };
+    failure(arrival, context, &denial)
+}
+
+fn enter<T: Trace>(
+    location: &Arc<Location>,
+    target: Target,
+    arrival: &Arrival<'_>,
+    context: &mut RequestContext,
+    trace: &mut T,
+) -> Result<Option<OwnAnswer>> {
+    let refused = refused_by_form(location, &target, arrival.head);
+    let decision = match refused {
+        Some(reason) => Decision::Deny(Denial::of(reason)),
+        None => {
+            let request = request_of(arrival, &target, context);
+            location.gate.decide(&request, trace)
+        }
+    };
+    match decision {
+        Decision::Deny(denial) if refused.is_some() => {
+            let answer = failure_at(location, arrival, &target, context, &denial)?;
+            let answer = if denial.reason == Reason::MethodRefused {
+                answer.allowing(&location.methods)?
+            } else {
+                answer
+            };
+            context.progress = Progress::Turned {
+                target: Some(target),
+                denial: Some(denial),
+            };
+            Ok(Some(answer))
+        }
+        Decision::Deny(denial) => {
+            let answer = failure_at(location, arrival, &target, context, &denial)?;
+            context.progress = Progress::Denied {
+                target,
+                location: Arc::clone(location),
+                denial,
+            };
+            Ok(Some(answer))
+        }
+        Decision::Allow(grant) => {
+            context.progress = Progress::Granted {
+                target,
+                location: Arc::clone(location),
+                grant,
+            };
+            act(location, arrival, context)
+        }
+    }
+}
+
+/// What a location refuses before it asks who is calling.
+fn refused_by_form(location: &Location, target: &Target, head: &RequestHeader) -> Option<Reason> {
+    if target.path.separators() == EncodedSeparators::Present && location.encoded_slash == EncodedSlash::Refuse {
+        return Some(Reason::PathRefused);
+    }
+    (!location.methods.contains(&head.method)).then_some(Reason::MethodRefused)
+}
+
+fn act(location: &Location, arrival: &Arrival<'_>, context: &RequestContext) -> Result<Option<OwnAnswer>> {
+    let answer = match &location.action {
+        Action::Upstream(_) => return Ok(None),
+        Action::Respond { status, body } => OwnAnswer::fixed(*status, body)?,
+        Action::Echo => echo(arrival, context)?,
+        Action::Redirect(redirect) => {
+            let to = with_facts(arrival, context, |facts| {
+                headers::rendered(redirect.to.render(facts).ok().flatten().as_deref())
+            });
+            match to {
+                Some(to) => OwnAnswer::redirect(redirect.status, to)?,
+                None => return failure(arrival, context, &Denial::of(Reason::InternalError)).map(Some),
+            }
+        }
+    };
+    dressed(answer, arrival, context).map(Some)
+}
+
+/// Shows what an upstream would get.
+fn echo(arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
+    let mut sent = arrival.head.clone();
+    headers::strip_hop_by_hop(&mut sent);
+    for_upstream(arrival, &mut sent, context)?;
+    let mut shown = serde_json::Map::new();
+    for name in sent.headers.keys() {
+        let values: Vec<_> = sent
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        shown.insert(name.as_str().to_owned(), values.join(", ").into());
+    }
+    let uri = String::from_utf8_lossy(sent.raw_path());
+    let text = json!({ "method": sent.method.as_str(), "uri": uri, "headers": shown });
+    let text = serde_json::to_vec_pretty(&text).unwrap_or_default();
+    OwnAnswer::new(200, "application/json", Bytes::from([text.as_slice(), b"\n"].concat()))
+}
+
+/// Makes of the client's head what the upstream gets: again for every attempt, and the identity last of all.
+pub fn for_upstream(arrival: &Arrival<'_>, upstream: &mut RequestHeader, context: &RequestContext) -> Result<()> {
+    let Progress::Granted {
+        target,
+        location,
+        grant,
+    } = &context.progress
+    else {
+        return Err(pingora_core::Error::explain(
+            pingora_core::ErrorType::InternalError,
+            "a request without a grant was to be sent on",
+        ));
+    };
+    let names = &context.edition.snapshot.identity_names;
+    headers::strip_client_claims(upstream, names);
+    headers::remove_tokens(upstream, &location.removed_tokens)?;
+    headers::join_cookies(upstream)?;
+    let path = location.upstream_path(target.path.as_str());
+    let uri = match headers::query_without(target.query.as_deref(), &location.removed_tokens) {
+        Some(query) => format!("{path}?{query}"),
+        None => path,
+    };
+    upstream.set_raw_path(uri.as_bytes())?;
+    set_host(upstream, target, location, context)?;
+    let forwarded = Forwarded {
+        client: context.client,
+        scheme: arrival.scheme.as_str(),
+        authority: &target.authority,
+        request_id: &context.request_id,
+    };
+    headers::set_forwarded(upstream, &forwarded)?;
+    with_facts(arrival, context, |facts| {
+        headers::edit(upstream, &location.request_headers, facts)
+    })?;
+    headers::set_identity(upstream, names, grant)
+}
+
+/// The host of the upstream's configuration, else the client's, else the server's own name.
+fn set_host(
+    upstream: &mut RequestHeader,
+    target: &Target,
+    location: &Location,
+    context: &RequestContext,
+) -> Result<()> {
+    let configured = match location.action {
+        Action::Upstream(place) => context
+            .edition
+            .pools
+            .get(place)
+            .and_then(|pool| pool.spec().host.clone()),
+        Action::Respond { .. } | Action::Redirect(_) | Action::Echo => None,
+    };
+    let host = match (configured, target.authority.as_str()) {
+        (Some(host), _) => host,
+        (None, "") => context
+            .attempts
+            .tried
+            .last()
+            .map_or_else(|| "localhost".to_owned(), ToString::to_string),
+        (None, authority) => authority.to_owned(),
+    };
+    upstream.insert_header(http::header::HOST, host)
+}
+
+/// What expressions see of a request that has a target.
+fn request_of<'r>(arrival: &Arrival<'r>, target: &'r Target, context: &RequestContext) -> Request<'r> {
+    Request {
+        head: arrival.head,
+        path: target.path.as_str(),
+        query: target.query.as_deref(),
+        host: &target.host,
+        scheme: arrival.scheme,
+        client: context.client,
+        now: context.received,
+    }
+}
+
+/// Gives what is known of a request to whoever evaluates expressions.
+pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts: impl FnOnce(&Facts<'_>) -> R) -> R {
+    let identity = context.progress.grant().and_then(Grant::identity);
+    let request = match context.progress.target() {
+        Some(target) => request_of(arrival, target, context),
+        None => Request {
+            head: arrival.head,
+            path: "/",
+            query: None,
+            host: "",
+            scheme: arrival.scheme,
+            client: context.client,
+            now: context.received,
+        },
+    };
+    use_facts(&Facts {
+        request: &request,
+        identity,
+        outcome: None,
+    })
+}
+
+fn dressed(answer: OwnAnswer, arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
+    let (_, edits) = manners(context.progress.location(), &context.edition.snapshot);
+    with_facts(arrival, context, |facts| {
+        answer.dressed(edits, facts, &context.request_id)
+    })
+}
+
+/// The answer to a request that failed where it is now.
+pub fn failure(arrival: &Arrival<'_>, context: &RequestContext, denial: &Denial) -> Result<OwnAnswer> {
+    let (answers, edits) = manners(context.progress.location(), &context.edition.snapshot);
+    let answer = OwnAnswer::refusal(denial, answers, arrival.head)?;
+    with_facts(arrival, context, |facts| {
+        answer.dressed(edits, facts, &context.request_id)
+    })
+}
+
+fn failure_at(
+    location: &Arc<Location>,
+    arrival: &Arrival<'_>,
+    target: &Target,
+    context: &RequestContext,
+    denial: &Denial,
+) -> Result<OwnAnswer> {
+    let (answers, edits) = manners(Some(location), &context.edition.snapshot);
+    let answer = OwnAnswer::refusal(denial, answers, arrival.head)?;
+    let request = request_of(arrival, target, context);
+    answer.dressed(
+        edits,
+        &Facts {
+            request: &request,
+            identity: None,
+            outcome: None,
+        },
+        &context.request_id,
+    )
+}
+
+/// How answers look: at a location, or where none is known.
+fn manners<'m>(location: Option<&'m Arc<Location>>, snapshot: &'m Snapshot) -> (&'m Answers, &'m ResponseHeaders) {
+    match location {
+        Some(location) => (&location.answers, &location.response_headers),
+        None => (&snapshot.answers, &snapshot.response_headers),
+    }
+}

@@ -1,0 +1,23 @@
+//! THE EDGE: sockets, TLS, HTTP and everything that Pingora does for us. The only folder that names it.
+
+mod accept;
+mod access_log;
+mod admin;
+mod answer;
+mod client_stream;
+mod context;
+mod drain;
+pub mod explain;
+mod headers;
+mod judge;
+pub mod live;
+mod log_line;
+pub mod metrics;
+mod pool;
+mod proxy;
+mod reload;
+mod server;
+mod target;
+mod tls;
+
+pub use server::{StartError, run};

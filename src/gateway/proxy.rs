@@ -1,0 +1,380 @@
+//! What does Pingora ask of us, and when? Translates, calls, applies; decides nothing itself.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use pingora_core::protocols::Digest;
+use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_http::{RequestHeader, ResponseHeader};
+use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+
+use super::access_log::LogSender;
+use super::answer;
+use super::context::{Progress, RequestContext};
+use super::headers::{self, X_REQUEST_ID};
+use super::judge::{self, Arrival};
+use super::live::Live;
+use super::log_line::{self, Exchange};
+use super::metrics::Metrics;
+use super::pool::Pool;
+use crate::auth::trace::NoTrace;
+use crate::auth::{Denial, Reason, Scheme};
+use crate::route::ListenerId;
+use crate::snapshot::Action;
+
+/// How long a connection may be idle between two requests, in seconds: `limits.idle_timeout`.
+const IDLE_TIMEOUT: u64 = 75;
+/// How long a client may keep us waiting while we write to it.
+const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// A listener, as requests know it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entrance {
+    /// The address that is listened on.
+    pub address: std::net::SocketAddr,
+    /// What is spoken there.
+    pub scheme: Scheme,
+}
+
+/// The gateway, as Pingora sees it.
+#[derive(Debug)]
+pub struct Proxy {
+    /// The edition that requests begin with.
+    pub live: Arc<Live>,
+    /// What operators see.
+    pub metrics: Metrics,
+    /// Where lines of the access log go.
+    pub log: LogSender,
+    /// The listeners, in the order of the configuration.
+    pub entrances: Vec<Entrance>,
+}
+
+impl Proxy {
+    fn listener(&self, session: &Session) -> Option<(ListenerId, Entrance)> {
+        let digest: &Digest = session.digest()?;
+        let PingoraAddress::Inet(address) = digest.socket_digest.as_ref()?.local_addr()? else {
+            return None;
+        };
+        let found = self
+            .entrances
+            .iter()
+            .position(|entrance| entrance.address == *address)?;
+        Some((found, *self.entrances.get(found)?))
+    }
+
+    fn scheme(&self, session: &Session) -> Scheme {
+        self.listener(session)
+            .map_or(Scheme::Http, |(_, entrance)| entrance.scheme)
+    }
+
+    /// How a request came in.
+    fn arrival<'s>(&self, session: &'s Session) -> Result<Arrival<'s>> {
+        match self.listener(session) {
+            Some((listener, Entrance { scheme, .. })) => Ok(Arrival {
+                head: session.req_header(),
+                scheme,
+                listener,
+                size: 0,
+            }),
+            None => Err(Error::explain(
+                ErrorType::InternalError,
+                "a request came in through no listener",
+            )),
+        }
+    }
+
+    /// The pool of the location that a request was let into. Nothing else leads to an upstream.
+    fn pool(context: &RequestContext) -> Option<&Arc<Pool>> {
+        match &context.progress {
+            Progress::Granted { location, .. } => match location.action {
+                Action::Upstream(place) => context.edition.pools.get(place),
+                Action::Respond { .. } | Action::Redirect(_) | Action::Echo => None,
+            },
+            Progress::Received | Progress::Turned { .. } | Progress::Denied { .. } => None,
+        }
+    }
+
+    fn upstream_failed(&self, context: &mut RequestContext, reason: Reason, error: &Error) {
+        let name = Self::pool(context).map_or("", |pool| pool.spec().name.as_str());
+        let server = context
+            .attempts
+            .tried
+            .last()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        self.metrics.upstream_failed(name, reason.code());
+        log::warn!(
+            "upstream {name}: server {server}: {}: {error} (request {})",
+            reason.code(),
+            context.request_id
+        );
+        context.attempts.failure = Some(reason);
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> RequestContext {
+        RequestContext::new(self.live.load_full(), SystemTime::now(), &self.metrics)
+    }
+
+    /// Pingora keeps an idle connection for ever once a request was read (pingora.md, T3). Who asked to close still does.
+    async fn early_request_filter(&self, session: &mut Session, _: &mut RequestContext) -> Result<()> {
+        if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(IDLE_TIMEOUT));
+        }
+        session.set_write_timeout(Some(CLIENT_WRITE_TIMEOUT));
+        Ok(())
+    }
+
+    async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+        let edition = Arc::clone(&context.edition);
+        context.client = client_of(session);
+        let size = headers::size(session.req_header());
+        headers::strip_client_claims(session.req_header_mut(), &edition.snapshot.identity_names);
+        let arrival = Arrival {
+            size,
+            ..self.arrival(session)?
+        };
+        let answer = judge::judge(&arrival, context, &mut NoTrace)?;
+        self.count_decision(context);
+        match answer {
+            None => Ok(false),
+            Some(answer) => {
+                answer.send(session).await?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Pingora ends a body twice that HTTP/2 ends with an empty frame, which confuses the next request on the upstream's
+    /// connection (pingora.md, T2).
+    async fn request_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        end_of_stream: bool,
+        _: &mut RequestContext,
+    ) -> Result<()> {
+        if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
+            *body = None;
+        }
+        Ok(())
+    }
+
+    async fn upstream_peer(&self, _: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+        let chosen = Self::pool(context).map(|pool| pool.next(&context.attempts.tried));
+        match chosen {
+            Some(Some(endpoint)) => {
+                context.attempts.tried.push(endpoint.address().clone());
+                context.attempts.began = Some(Instant::now());
+                Ok(endpoint.peer())
+            }
+            Some(None) => {
+                Err(Error::explain(ErrorType::ConnectNoRoute, "no server of the upstream has an address").into_up())
+            }
+            None => Err(Error::explain(
+                ErrorType::InternalError,
+                "a request without a grant was to be sent on",
+            )),
+        }
+    }
+
+    fn fail_to_connect(
+        &self,
+        _: &mut Session,
+        _: &HttpPeer,
+        context: &mut RequestContext,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        self.upstream_failed(context, reason_of(&error), &error);
+        let tried = context.attempts.tried.len();
+        let others = Self::pool(context).is_some_and(|pool| tried <= pool.spec().retries && tried < pool.size());
+        error.set_retry(others);
+        error
+    }
+
+    /// A connection that was kept too long may be tried again, with the same server: only requests that can be repeated,
+    /// only if none of the answer has come.
+    fn error_while_proxy(
+        &self,
+        _: &HttpPeer,
+        session: &mut Session,
+        mut error: Box<Error>,
+        context: &mut RequestContext,
+        reused: bool,
+    ) -> Box<Error> {
+        if !session.req_header().method.is_idempotent() || session.as_ref().retry_buffer_truncated() {
+            error.set_retry(false);
+        } else {
+            error.retry.decide_reuse(reused);
+        }
+        if error.retry() {
+            context.attempts.tried.pop();
+        } else if *error.esource() != ErrorSource::Downstream {
+            self.upstream_failed(context, reason_of(&error), &error);
+        }
+        error
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        upstream: &mut RequestHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        judge::for_upstream(&self.arrival(session)?, upstream, context)
+    }
+
+    async fn upstream_response_filter(
+        &self,
+        _: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        context.attempts.status = Some(response.status.as_u16());
+        context.attempts.took = context.attempts.began.map(|began| began.elapsed());
+        context.attempts.failure = None;
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        session: &mut Session,
+        response: &mut ResponseHeader,
+        context: &mut RequestContext,
+    ) -> Result<()> {
+        response.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
+        let Some(location) = context.progress.location() else {
+            return Ok(());
+        };
+        judge::with_facts(&self.arrival(session)?, context, |facts| {
+            answer::dress(response, &location.response_headers, facts)
+        })
+    }
+
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
+        let failed = |error_code| FailToProxy {
+            error_code,
+            can_reuse_downstream: false,
+        };
+        if let Some(written) = session.response_written() {
+            return failed(written.status.as_u16());
+        }
+        let client_is_gone = matches!(
+            error.etype(),
+            ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed | ErrorType::WriteTimedout
+        );
+        if *error.esource() == ErrorSource::Downstream && client_is_gone {
+            return failed(0);
+        }
+        let reason = reason_of(error);
+        context.attempts.failure = Some(reason);
+        session.set_keepalive(None);
+        let answer = self
+            .arrival(session)
+            .and_then(|arrival| judge::failure(&arrival, context, &Denial::of(reason)));
+        let sent = match answer {
+            Ok(answer) => answer.send(session).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = sent {
+            log::debug!(
+                "request {}: its failure could not be answered: {error}",
+                context.request_id
+            );
+        }
+        failed(reason.status())
+    }
+
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
+        if let Some(error) = error
+            && *error.esource() == ErrorSource::Internal
+        {
+            log::error!("request {}: {error}", context.request_id);
+        }
+        let status = session
+            .response_written()
+            .map_or(0, |response| response.status.as_u16());
+        let duration = context.started.elapsed();
+        let location = context.progress.location().map_or("", |location| &*location.name);
+        self.metrics.answered(location, status, duration);
+        if !self.log.is_on() {
+            return;
+        }
+        let tls = session.digest().and_then(|digest| digest.ssl_digest.clone());
+        let exchange = Exchange {
+            scheme: self.scheme(session),
+            tls: tls.as_ref().map(|tls| tls.version.as_ref()),
+            status,
+            bytes_in: session.body_bytes_read() as u64,
+            bytes_out: session.body_bytes_sent() as u64,
+            duration,
+            head: session.req_header(),
+        };
+        self.log.write(log_line::line(context, &exchange));
+    }
+
+    /// Every failure has its line already, in our words.
+    fn suppress_error_log(&self, _: &Session, _: &RequestContext, _: &Error) -> bool {
+        true
+    }
+
+    fn suppress_proxy_warn_log(&self, _: &Session, _: &RequestContext, _: &Error, _: ProxyWarnLogContext) -> bool {
+        true
+    }
+
+    /// Pingora's own summary would show the query, and a token in it.
+    fn request_summary(&self, session: &Session, context: &RequestContext) -> String {
+        format!("{} request {}", session.req_header().method, context.request_id)
+    }
+}
+
+impl Proxy {
+    fn count_decision(&self, context: &RequestContext) {
+        let (realm, reason) = match &context.progress {
+            Progress::Received => return,
+            Progress::Turned { denial, .. } => {
+                ("", denial.as_ref().map_or("redirected", |denial| denial.reason.code()))
+            }
+            Progress::Denied { denial, .. } => (denial.realm.as_deref().unwrap_or_default(), denial.reason.code()),
+            Progress::Granted { grant, .. } => {
+                let realm = grant.identity().map_or("", |identity| identity.realm());
+                (
+                    realm,
+                    if log_line::auth_status(&context.progress) == "none" {
+                        "public"
+                    } else {
+                        "granted"
+                    },
+                )
+            }
+        };
+        self.metrics.decided(realm, reason);
+    }
+}
+
+fn client_of(session: &Session) -> Option<std::net::IpAddr> {
+    match session.client_addr()? {
+        PingoraAddress::Inet(address) => Some(address.ip().to_canonical()),
+        PingoraAddress::Unix(_) => None,
+    }
+}
+
+/// What a failure is called.
+fn reason_of(error: &Error) -> Reason {
+    match (error.esource(), error.etype()) {
+        (_, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => Reason::UpstreamTimeout,
+        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Reason::UpstreamTimeout,
+        (ErrorSource::Upstream, _) => Reason::UpstreamUnavailable,
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Reason::RequestTimeout,
+        (ErrorSource::Downstream, _) => Reason::RequestMalformed,
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Reason::InternalError,
+    }
+}

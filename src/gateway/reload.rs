@@ -1,0 +1,127 @@
+//! How does a running process take in a new configuration? All or nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::live::{self, Fixed, Live};
+use super::metrics::{KeyRefresh, Metrics, ReloadResult};
+use super::pool::Pool;
+use crate::config::{Place, Problem};
+use crate::keys::{Refresh, Reread};
+
+/// How often files of keys are looked at.
+const KEY_FILES_EVERY: Duration = Duration::from_secs(2);
+/// How often the servers that have names are looked up.
+const NAMES_EVERY: Duration = Duration::from_secs(30);
+/// How long a new edition waits for the first look-up of its servers' names.
+const FIRST_LOOKUP: Duration = Duration::from_secs(2);
+
+/// What a reload works on.
+#[derive(Debug)]
+pub struct Reloader {
+    /// The configuration.
+    pub file: PathBuf,
+    /// What runs.
+    pub live: Arc<Live>,
+    /// What it was started with, which only a restart changes.
+    pub fixed: Fixed,
+    /// What operators see.
+    pub metrics: Metrics,
+}
+
+impl Reloader {
+    /// Reads the configuration again. With any problem the old edition goes on, and every problem is logged.
+    pub async fn reload(&self) {
+        let running = self.live.load_full();
+        let mut loaded = live::load(&self.file, Some(&running), &self.metrics);
+        if Fixed::of(&loaded.config) != self.fixed {
+            let what = "listeners, admin, process or access_log.to changed: only a restart can change these";
+            loaded.problems.push(Problem::new(Place::default(), what));
+        }
+        for warning in &loaded.warnings {
+            log::warn!("{}", warning.in_file(&self.file));
+        }
+        match loaded.edition.filter(|_| loaded.problems.is_empty()) {
+            Some(edition) => {
+                look_up(&edition.pools).await;
+                self.live.store(Arc::new(edition));
+                self.metrics.reloaded(ReloadResult::Loaded);
+                log::info!("configuration reloaded from {}", self.file.display());
+            }
+            None => {
+                for problem in &loaded.problems {
+                    log::error!("{}", problem.in_file(&self.file));
+                }
+                self.metrics.reloaded(ReloadResult::Refused);
+                log::error!(
+                    "reload refused, {} problems: the running configuration stays",
+                    loaded.problems.len()
+                );
+            }
+        }
+    }
+
+    /// Reads key files again when they change, for ever.
+    pub async fn watch_key_files(&self) {
+        loop {
+            tokio::time::sleep(KEY_FILES_EVERY).await;
+            let running = self.live.load_full();
+            let metrics = self.metrics.clone();
+            let read = tokio::task::spawn_blocking(move || {
+                for source in &running.snapshot.key_sources {
+                    report(source.name(), source.refresh(Reread::IfChanged), &metrics);
+                }
+            });
+            if let Err(error) = read.await {
+                log::error!("key files could not be looked at: {error}");
+            }
+        }
+    }
+
+    /// Looks up the names of servers again, for ever.
+    pub async fn watch_names(&self) {
+        loop {
+            tokio::time::sleep(NAMES_EVERY).await;
+            for pool in &self.live.load_full().pools {
+                pool.resolve().await;
+            }
+        }
+    }
+}
+
+fn report(source: &str, refresh: Refresh, metrics: &Metrics) {
+    match refresh {
+        Refresh::Unchanged => {}
+        Refresh::Loaded { warnings } => {
+            log::info!("{source}: the keys changed and are in use");
+            for warning in warnings {
+                log::warn!("{source}: {warning}");
+            }
+            metrics.keys_refreshed(source, KeyRefresh::Loaded);
+        }
+        Refresh::Failed(error) => {
+            log::error!("{source}: {error}; the last good keys stay in use");
+            metrics.keys_refreshed(source, KeyRefresh::Failed);
+        }
+    }
+}
+
+/// Looks up every pool's names, and does not wait long for those that are slow to be found.
+pub async fn look_up(pools: &[Arc<Pool>]) {
+    let lookups = pools
+        .iter()
+        .map(Arc::clone)
+        .map(|pool| tokio::spawn(async move { pool.resolve().await }));
+    let lookups: Vec<_> = lookups.collect();
+    let all = async {
+        for lookup in lookups {
+            if let Err(error) = lookup.await {
+                log::error!("a name could not be looked up: {error}");
+            }
+        }
+    };
+    if tokio::time::timeout(FIRST_LOOKUP, all).await.is_err() {
+        log::warn!("some servers' names are still being looked up");
+    }
+}

@@ -1,0 +1,261 @@
+//! How does the process start, listen to signals, and end?
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pingora_core::apps::{HttpServerApp, HttpServerOptions};
+use pingora_core::server::configuration::ServerConf;
+use pingora_proxy::{HttpProxy, http_proxy};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use super::accept::{self, Door, Hall, Transport};
+use super::access_log::{AccessLog, LogSender};
+use super::admin::{Admin, Readiness};
+use super::client_stream::Plaintext;
+use super::drain::OpenConnections;
+use super::live::{self, Edition, Fixed, Live, Loaded};
+use super::metrics::Metrics;
+use super::proxy::{Entrance, Proxy};
+use super::reload::{self, Reloader};
+use super::tls::{self, Offer};
+use crate::auth::Scheme;
+use crate::config::Problem;
+use crate::config::schema::{Config, Listener};
+
+/// Attempts for one request, counted by Pingora (pingora.md, T14): one for each server that `retries` allows, and a few
+/// for connections that were kept too long.
+const MOST_ATTEMPTS: usize = 16;
+/// `limits.requests_per_connection`.
+const REQUESTS_PER_CONNECTION: u32 = 1000;
+/// `limits.idle_timeout`, for HTTP/2.
+const HTTP2_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+
+/// Why the process could not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration has problems.
+    Configuration(Vec<Problem>),
+    /// The configuration is good, the machine is not ready for it.
+    Machine(String),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(problems) => write!(f, "the configuration has {} problems", problems.len()),
+            Self::Machine(what) => f.write_str(what),
+        }
+    }
+}
+
+fn machine(error: impl fmt::Display) -> StartError {
+    StartError::Machine(error.to_string())
+}
+
+/// Serves until a signal ends it.
+pub fn run(file: &Path) -> Result<(), StartError> {
+    let metrics = Metrics::new().map_err(machine)?;
+    let Loaded {
+        edition,
+        config,
+        problems,
+        warnings,
+    } = live::load(file, None, &metrics);
+    for warning in &warnings {
+        log::warn!("{}", warning.in_file(file));
+    }
+    let Some(edition) = edition else {
+        return Err(StartError::Configuration(problems));
+    };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if config.process.threads > 0 {
+        runtime.worker_threads(config.process.threads);
+    }
+    let runtime = runtime
+        .enable_all()
+        .thread_name("portcullis")
+        .build()
+        .map_err(machine)?;
+    let log = AccessLog::open(&config.access_log.to).map_err(machine)?;
+    let served = runtime.block_on(serve(file, &config, edition, metrics, log.sender()));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    log.close();
+    served
+}
+
+async fn serve(
+    file: &Path,
+    config: &Config,
+    edition: Edition,
+    metrics: Metrics,
+    log: LogSender,
+) -> Result<(), StartError> {
+    let signals = Signals::listen().map_err(machine)?;
+    let (entrances, doors) = doors(config)?;
+    let admin = config
+        .admin
+        .as_ref()
+        .map(|address| accept::bind(address.value, Transport::Plaintext(Plaintext::Http1)));
+    let admin = admin.transpose().map_err(machine)?;
+    reload::look_up(&edition.pools).await;
+
+    let live = Arc::new(Live::from_pointee(edition));
+    let proxy = Proxy {
+        live: Arc::clone(&live),
+        metrics: metrics.clone(),
+        log: log.clone(),
+        entrances,
+    };
+    let proxy = Arc::new(http_proxy_of(proxy));
+    let (shutdown, ends) = watch::channel(false);
+    let open = Arc::new(OpenConnections::default());
+    let hall = Hall {
+        app: Arc::clone(&proxy),
+        shutdown: ends.clone(),
+        open: Arc::clone(&open),
+        metrics: metrics.clone(),
+    };
+    for door in doors {
+        tokio::spawn(accept::accept(door, hall.clone()));
+    }
+    let readiness = Arc::new(Readiness::default());
+    if let Some(door) = admin {
+        log::info!("admin listening on http://{}", door.address);
+        let app = Arc::new(Admin {
+            metrics: metrics.clone(),
+            readiness: Arc::clone(&readiness),
+        });
+        // Its connections are not waited for at the end, and it answers until the end.
+        let uncounted = Arc::new(OpenConnections::default());
+        let (kept, never_ends) = watch::channel(false);
+        let hall = Hall {
+            app,
+            shutdown: never_ends,
+            open: uncounted,
+            metrics: metrics.clone(),
+        };
+        tokio::spawn(async move {
+            accept::accept(door, hall).await;
+            drop(kept);
+        });
+    }
+    let reloader = Arc::new(Reloader {
+        file: file.to_owned(),
+        live,
+        fixed: Fixed::of(config),
+        metrics,
+    });
+    let watching = Arc::clone(&reloader);
+    tokio::spawn(async move { tokio::join!(watching.watch_key_files(), watching.watch_names()) });
+
+    readiness.begin();
+    log::info!("ready");
+    signals.wait(&reloader, &log).await;
+    readiness.end();
+    drain(&shutdown, &*proxy, &open, config.process.shutdown_timeout).await;
+    Ok(())
+}
+
+fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let conf = ServerConf {
+        threads,
+        max_retries: MOST_ATTEMPTS,
+        ..ServerConf::default()
+    };
+    let mut proxy = http_proxy(&Arc::new(conf), proxy);
+    let mut options = HttpServerOptions::default();
+    // Whether a listener speaks HTTP/2 in plaintext is decided by its streams.
+    options.h2c = true;
+    options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
+    options.h2_idle_timeout = Some(HTTP2_IDLE_TIMEOUT);
+    proxy.server_options = Some(options);
+    proxy
+}
+
+/// Binds every listener; none of them is served before all are bound.
+fn doors(config: &Config) -> Result<(Vec<Entrance>, Vec<Door>), StartError> {
+    let mut entrances = Vec::new();
+    let mut doors = Vec::new();
+    for listener in &config.listeners {
+        let (transport, scheme) = transport(listener)?;
+        let door = accept::bind(listener.address.value, transport).map_err(machine)?;
+        log::info!("listening on {}://{}", scheme.as_str(), door.address);
+        entrances.push(Entrance {
+            address: door.address,
+            scheme,
+        });
+        doors.push(door);
+    }
+    Ok((entrances, doors))
+}
+
+fn transport(listener: &Listener) -> Result<(Transport, Scheme), StartError> {
+    match &listener.tls {
+        Some(tls) => {
+            let offer = if listener.http2 == Some(false) {
+                Offer::Http1
+            } else {
+                Offer::Http2
+            };
+            let acceptor = tls::acceptor(tls, offer).map_err(StartError::Configuration)?;
+            Ok((Transport::Tls(Arc::new(acceptor)), Scheme::Https))
+        }
+        None => {
+            let plaintext = if listener.http2 == Some(true) {
+                Plaintext::Http1OrHttp2
+            } else {
+                Plaintext::Http1
+            };
+            Ok((Transport::Plaintext(plaintext), Scheme::Http))
+        }
+    }
+}
+
+/// Accepts nothing more, lets go of idle connections, and waits for the others: no longer than they need.
+async fn drain(shutdown: &watch::Sender<bool>, proxy: &HttpProxy<Proxy>, open: &OpenConnections, most: Duration) {
+    log::info!("shutting down: {} connections are open", open.count());
+    shutdown.send_replace(true);
+    proxy.http_cleanup().await;
+    match tokio::time::timeout(most, open.closed()).await {
+        Ok(()) => log::info!("every request was served"),
+        Err(_) => log::warn!(
+            "{} connections were still open after {most:?} and are cut",
+            open.count()
+        ),
+    }
+}
+
+/// The signals that the process understands.
+struct Signals {
+    reload: Signal,
+    reopen: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            reload: signal(SignalKind::hangup())?,
+            reopen: signal(SignalKind::user_defined2())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Obeys signals until one ends the process.
+    async fn wait(mut self, reloader: &Reloader, log: &LogSender) {
+        loop {
+            tokio::select! {
+                _ = self.reload.recv() => reloader.reload().await,
+                _ = self.reopen.recv() => log.reopen(),
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
+        }
+    }
+}
