@@ -93,9 +93,9 @@ impl<T> RouteTable<T> {
         let exact = self.exact_hosts.get(host);
         let wildcards = suffixes(host).filter_map(|suffix| self.wildcard_hosts.get(suffix));
         for table in exact.into_iter().chain(wildcards).chain([&self.any_host]) {
-            match table.find(listener, path, method) {
-                Found::Nothing => {}
-                found => return found,
+            let found = table.find(listener, path, method);
+            if !matches!(found, Found::Nothing) {
+                return found;
             }
         }
         Found::Nothing

@@ -73,7 +73,12 @@ impl Gate {
     fn admit_credentials(&self, request: &Request<'_>) -> Result<(), Denial> {
         match self.access {
             Access::Public => Ok(()),
-            _ => credential::authorization_is_single(request).map_err(|reason| Denial {
+            Access::Realm { .. }
+            | Access::Ip(_)
+            | Access::NotIp(_)
+            | Access::Check(_)
+            | Access::All(_)
+            | Access::Any(_) => credential::authorization_is_single(request).map_err(|reason| Denial {
                 credential: CredentialShown::Yes,
                 ..Denial::of(reason)
             }),

@@ -72,6 +72,7 @@ pub struct ClaimRules {
 }
 
 type Outcome = Result<(), Reason>;
+type Rule<T> = fn(&ClaimRules, &Claims, f64, &mut T) -> Outcome;
 
 impl ClaimRules {
     /// The rules that cost less than a signature: time, issuer, audience. What they refuse is never verified.
@@ -95,13 +96,7 @@ impl ClaimRules {
     }
 
     /// Applies rules in their order. The first that is not met decides; the others are applied only if somebody listens.
-    fn apply<T: Trace>(
-        &self,
-        rules: &[fn(&Self, &Claims, f64, &mut T) -> Outcome],
-        claims: &Claims,
-        now: SystemTime,
-        trace: &mut T,
-    ) -> Outcome {
+    fn apply<T: Trace>(&self, rules: &[Rule<T>], claims: &Claims, now: SystemTime, trace: &mut T) -> Outcome {
         let now = seconds(now);
         let mut outcome = Ok(());
         for rule in rules {

@@ -122,7 +122,6 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
     hall: Hall<A>,
 ) {
     let _open = hall.open.open();
-    hall.metrics.connections.inc();
     if let Err(error) = stream.set_nodelay(true) {
         log::debug!("{client}: {error}");
     }
@@ -148,7 +147,6 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
         }
         None => hall.metrics.handshake_failed(&door.to_string()),
     }
-    hall.metrics.connections.dec();
 }
 
 async fn shake_hands(acceptor: &SslAcceptor, stream: ClientStream) -> Option<Stream> {

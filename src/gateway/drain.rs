@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use prometheus::IntGauge;
 use tokio::sync::Notify;
 
 /// Counts open connections.
@@ -10,6 +11,7 @@ use tokio::sync::Notify;
 pub struct OpenConnections {
     count: AtomicUsize,
     none_left: Notify,
+    gauge: Option<IntGauge>,
 }
 
 /// One connection that is open for as long as this lives.
@@ -17,9 +19,18 @@ pub struct OpenConnections {
 pub struct OpenConnection(Arc<OpenConnections>);
 
 impl OpenConnections {
+    /// None yet; the gauge follows the count.
+    pub fn shown_by(gauge: IntGauge) -> Self {
+        Self {
+            gauge: Some(gauge),
+            ..Self::default()
+        }
+    }
+
     /// Counts one more.
     pub fn open(self: &Arc<Self>) -> OpenConnection {
         self.count.fetch_add(1, Ordering::AcqRel);
+        self.gauge.iter().for_each(IntGauge::inc);
         OpenConnection(Arc::clone(self))
     }
 
@@ -44,6 +55,7 @@ impl OpenConnections {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
+        self.0.gauge.iter().for_each(IntGauge::dec);
         if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.none_left.notify_waiters();
         }

@@ -70,13 +70,8 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
             None
         }
     });
-    problems.sort_by(|one, other| {
-        one.place
-            .line
-            .cmp(&other.place.line)
-            .then(one.place.column.cmp(&other.place.column))
-    });
-    warnings.sort_by(|one, other| one.place.line.cmp(&other.place.line));
+    problems.sort_by_key(in_file_order);
+    warnings.sort_by_key(in_file_order);
     let edition = edition.filter(|_| problems.is_empty());
     Loaded {
         edition,
@@ -84,6 +79,10 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
         problems,
         warnings,
     }
+}
+
+fn in_file_order(problem: &Problem) -> (u32, u32) {
+    (problem.place.line, problem.place.column)
 }
 
 /// A pool for each upstream: the one that runs, if the upstream is what it was.

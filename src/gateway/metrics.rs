@@ -1,6 +1,5 @@
 //! What do operators see in Prometheus? Every metric of the gateway, and nothing else.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
@@ -48,62 +47,74 @@ pub enum KeyRefresh {
     Failed,
 }
 
+/// Makes metrics and registers them.
+struct Maker(Registry);
+
+impl Maker {
+    fn counter(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+        let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+        let gauge = IntGauge::new(name, help)?;
+        self.0.register(Box::new(gauge.clone()))?;
+        Ok(gauge)
+    }
+
+    fn durations(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
+        let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+        let durations = HistogramVec::new(options, labels)?;
+        self.0.register(Box::new(durations.clone()))?;
+        Ok(durations)
+    }
+}
+
 impl Metrics {
     /// Makes and registers all metrics.
     pub fn new() -> prometheus::Result<Self> {
-        let registry = Registry::new();
-        let counter = |name: &str, help: &str, labels: &[&str]| {
-            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
-            registry.register(Box::new(counter.clone()))?;
-            prometheus::Result::Ok(counter)
-        };
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
-        let durations = HistogramOpts::new(
-            "portcullis_request_duration_seconds",
-            "Time from the head of a request to the end of its answer.",
-        );
-        let durations = HistogramVec::new(durations.buckets(SECONDS.to_vec()), &["location"])?;
-        registry.register(Box::new(durations.clone()))?;
+        let make = Maker(Registry::new());
         Ok(Self {
-            requests: counter(
+            requests: make.counter(
                 "portcullis_requests_total",
                 "Requests answered.",
                 &["location", "status"],
             )?,
-            decisions: counter(
+            decisions: make.counter(
                 "portcullis_decisions_total",
-                "Decisions on requests: granted, public, or a reason code.",
+                "Decisions on requests: granted, public, redirected or a reason code.",
                 &["realm", "reason"],
             )?,
-            upstream_failures: counter(
+            durations: make.durations(
+                "portcullis_request_duration_seconds",
+                "Time from the head of a request to the end of its answer.",
+                &["location"],
+            )?,
+            upstream_failures: make.counter(
                 "portcullis_upstream_failures_total",
                 "Attempts to use a server that failed.",
                 &["upstream", "reason"],
             )?,
-            reloads: counter("portcullis_reload_total", "Reloads of the configuration.", &["result"])?,
-            cache: counter(
+            reloads: make.counter("portcullis_reload_total", "Reloads of the configuration.", &["result"])?,
+            cache: make.counter(
                 "portcullis_verified_cache_total",
                 "Look-ups in the cache of verified signatures.",
                 &["realm", "result"],
             )?,
-            key_refreshes: counter(
+            key_refreshes: make.counter(
                 "portcullis_key_refresh_total",
                 "Key files that changed and were read again.",
                 &["source", "result"],
             )?,
-            handshake_failures: counter(
+            handshake_failures: make.counter(
                 "portcullis_tls_handshake_failures_total",
                 "TLS handshakes with clients that failed.",
                 &["listener"],
             )?,
-            connections: gauge("portcullis_connections", "Client connections that are open.")?,
-            in_flight: gauge("portcullis_requests_in_flight", "Requests that are being served.")?,
-            durations,
-            registry,
+            connections: make.gauge("portcullis_connections", "Client connections that are open.")?,
+            in_flight: make.gauge("portcullis_requests_in_flight", "Requests that are being served.")?,
+            registry: make.0,
         })
     }
 
@@ -167,12 +178,6 @@ impl CacheObserver for Metrics {
             Lookup::Miss => "miss",
         };
         self.cache.with_label_values(&[realm, result]).inc();
-    }
-}
-
-impl From<Metrics> for Arc<dyn CacheObserver> {
-    fn from(metrics: Metrics) -> Self {
-        Arc::new(metrics)
     }
 }
 

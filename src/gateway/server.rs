@@ -94,12 +94,9 @@ async fn serve(
     log: LogSender,
 ) -> Result<(), StartError> {
     let signals = Signals::listen().map_err(machine)?;
+    // Everything that can fail is done before anything is served.
     let (entrances, doors) = doors(config)?;
-    let admin = config
-        .admin
-        .as_ref()
-        .map(|address| accept::bind(address.value, Transport::Plaintext(Plaintext::Http1)));
-    let admin = admin.transpose().map_err(machine)?;
+    let admin_door = admin_door(config)?;
     reload::look_up(&edition.pools).await;
 
     let live = Arc::new(Live::from_pointee(edition));
@@ -111,10 +108,10 @@ async fn serve(
     };
     let proxy = Arc::new(http_proxy_of(proxy));
     let (shutdown, ends) = watch::channel(false);
-    let open = Arc::new(OpenConnections::default());
+    let open = Arc::new(OpenConnections::shown_by(metrics.connections.clone()));
     let hall = Hall {
         app: Arc::clone(&proxy),
-        shutdown: ends.clone(),
+        shutdown: ends,
         open: Arc::clone(&open),
         metrics: metrics.clone(),
     };
@@ -122,25 +119,8 @@ async fn serve(
         tokio::spawn(accept::accept(door, hall.clone()));
     }
     let readiness = Arc::new(Readiness::default());
-    if let Some(door) = admin {
-        log::info!("admin listening on http://{}", door.address);
-        let app = Arc::new(Admin {
-            metrics: metrics.clone(),
-            readiness: Arc::clone(&readiness),
-        });
-        // Its connections are not waited for at the end, and it answers until the end.
-        let uncounted = Arc::new(OpenConnections::default());
-        let (kept, never_ends) = watch::channel(false);
-        let hall = Hall {
-            app,
-            shutdown: never_ends,
-            open: uncounted,
-            metrics: metrics.clone(),
-        };
-        tokio::spawn(async move {
-            accept::accept(door, hall).await;
-            drop(kept);
-        });
+    if let Some(door) = admin_door {
+        tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness)));
     }
     let reloader = Arc::new(Reloader {
         file: file.to_owned(),
@@ -153,10 +133,36 @@ async fn serve(
 
     readiness.begin();
     log::info!("ready");
-    signals.wait(&reloader, &log).await;
+    signals.obey(&reloader, &log).await;
     readiness.end();
-    drain(&shutdown, &*proxy, &open, config.process.shutdown_timeout).await;
+    drain(&shutdown, &proxy, &open, config.process.shutdown_timeout).await;
     Ok(())
+}
+
+fn admin_door(config: &Config) -> Result<Option<Door>, StartError> {
+    let Some(address) = &config.admin else { return Ok(None) };
+    let door = accept::bind(address.value, Transport::Plaintext(Plaintext::Http1)).map_err(machine)?;
+    log::info!("admin listening on http://{}", door.address);
+    Ok(Some(door))
+}
+
+/// Answers operators until the process ends. Their connections are not waited for.
+async fn serve_operators(door: Door, metrics: Metrics, readiness: Arc<Readiness>) {
+    let (_never, ends) = watch::channel(false);
+    let app = Arc::new(Admin {
+        metrics: metrics.clone(),
+        readiness,
+    });
+    accept::accept(
+        door,
+        Hall {
+            app,
+            shutdown: ends,
+            open: Arc::default(),
+            metrics,
+        },
+    )
+    .await;
 }
 
 fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
@@ -248,7 +254,7 @@ impl Signals {
     }
 
     /// Obeys signals until one ends the process.
-    async fn wait(mut self, reloader: &Reloader, log: &LogSender) {
+    async fn obey(mut self, reloader: &Reloader, log: &LogSender) {
         loop {
             tokio::select! {
                 _ = self.reload.recv() => reloader.reload().await,

@@ -296,18 +296,23 @@ impl<'f> Facts<'f> {
     }
 
     fn query(&self) -> Reading<'f> {
-        match (self.request.query, self.secrets()) {
-            (None, _) => text(""),
-            (Some(query), None) => text(query),
-            (Some(query), Some(secrets)) => Reading::Text(secrets.mask_query(query)),
-        }
+        self.shown_query().map_or(text(""), Reading::Text)
     }
 
     fn uri(&self) -> Reading<'f> {
-        match self.query() {
-            Reading::Text(query) if self.request.query.is_some() => owned(format!("{}?{query}", self.request.path)),
-            _ => text(self.request.path),
+        match self.shown_query() {
+            Some(query) => owned(format!("{}?{query}", self.request.path)),
+            None => text(self.request.path),
         }
+    }
+
+    /// The query; in a log, without the tokens in it.
+    fn shown_query(&self) -> Option<Cow<'f, str>> {
+        let query = self.request.query?;
+        Some(
+            self.secrets()
+                .map_or(Cow::Borrowed(query), |secrets| secrets.mask_query(query)),
+        )
     }
 
     /// A header; one that is repeated is joined by commas (RFC 9110 §5.3).

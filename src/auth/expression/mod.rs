@@ -151,6 +151,10 @@ impl Expression {
 }
 
 /// The root and the steps of `a.b["c"][0]`, if the whole expression is such a chain.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is CEL's, and everything else is no chain"
+)]
 fn chain(expression: &IdedExpr) -> Option<(String, Vec<Step>)> {
     match &expression.expr {
         Expr::Ident(name) => Some((name.clone(), Vec::new())),
@@ -171,6 +175,10 @@ fn chain(expression: &IdedExpr) -> Option<(String, Vec<Step>)> {
     }
 }
 
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is CEL's, and everything else is no step"
+)]
 fn literal_step(index: &IdedExpr) -> Option<Step> {
     match &index.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(Step::Member(text.inner().to_owned())),
@@ -370,6 +378,10 @@ fn value_of_json(json: &Json) -> Value {
 }
 
 /// A result as JSON, so that all values are put in text by the same rules.
+#[allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is CEL's, and everything else has no text"
+)]
 fn json_of(value: &Value) -> Option<Json> {
     Some(match value {
         Value::Null => Json::Null,

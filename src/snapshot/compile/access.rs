@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use super::Compiler;
 use crate::auth::expression::facts::Scope;
 use crate::auth::{Access, NoToken};
+use crate::config::Located;
 use crate::config::schema;
 use crate::config::value::Cidr;
-use crate::config::{Located, Place};
 
 /// Whether a realm can have admitted somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Compiler<'_> {
     /// One identity header from two sources would leave it open whose word the upstream hears.
     pub(super) fn identity_headers_are_single(&mut self, location: &schema::Location) {
         let mut sent: Vec<HeaderName> = Vec::new();
-        self.headers_of_access(&location.access, &location.place, &mut sent);
+        self.headers_of_access(&location.access, &mut sent);
         for header in &location.identity_headers {
             if sent.contains(&header.name) {
                 self.problem(
@@ -92,7 +92,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn headers_of_access(&mut self, access: &schema::Access, place: &Place, sent: &mut Vec<HeaderName>) {
+    fn headers_of_access(&mut self, access: &schema::Access, sent: &mut Vec<HeaderName>) {
         match access {
             schema::Access::Realm { name, .. } => {
                 let config = self.config;
@@ -107,13 +107,13 @@ impl Compiler<'_> {
                     sent.push(header.name.value.clone());
                 }
             }
-            schema::Access::All(parts) => parts.iter().for_each(|part| self.headers_of_access(part, place, sent)),
+            schema::Access::All(parts) => parts.iter().for_each(|part| self.headers_of_access(part, sent)),
             schema::Access::Any(parts) => {
                 // One of them admits: each is judged by what stands before, all count for what comes after.
                 let before = sent.clone();
                 for part in parts {
                     let mut of_branch = before.clone();
-                    self.headers_of_access(part, place, &mut of_branch);
+                    self.headers_of_access(part, &mut of_branch);
                     sent.extend(of_branch.into_iter().skip(before.len()));
                 }
             }
