@@ -1,2 +1,39 @@
-//! Benchmarks.
-fn main() {}
+//! What does one signature cost? Parsing and verifying a token, by algorithm; the primitive alone for comparison.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros; a benchmark that cannot start must fail")]
+
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use portcullis::cli::token::signing_key;
+use portcullis::jose::{Json, JwsAlgorithm, SignedToken, VerificationKey, WeakKeys};
+use serde_json::json;
+
+fn verify(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("verify");
+    for algorithm in JwsAlgorithm::ALL {
+        let key = signing_key::generate(algorithm, "k").unwrap();
+        let claims = json!({
+            "iss": "https://id.example.com", "sub": "user-123456", "aud": ["app", "other"], "exp": 4_102_444_800_u64,
+            "iat": 1_700_000_000, "email": "somebody@example.com", "role": "admin", "user_id": 656_670_838_050_885_u64,
+        });
+        let token = signing_key::sign(algorithm, Some("k"), key.private.as_bytes(), &claims).unwrap();
+        let jwk = Json::parse(key.jwk.to_string().as_bytes()).unwrap();
+        let key = VerificationKey::from_jwk(&jwk, WeakKeys::Refuse).unwrap();
+        group.bench_function(format!("{algorithm}/parse and verify"), |bencher| {
+            bencher.iter(|| {
+                let token = SignedToken::parse(black_box(&token), 16 * 1024).unwrap();
+                token.verify(&key).unwrap();
+                token
+            });
+        });
+        let parsed = SignedToken::parse(&token, 16 * 1024).unwrap();
+        group.bench_function(format!("{algorithm}/primitive"), |bencher| {
+            bencher.iter(|| key.verify(algorithm, black_box(parsed.signing_input()), parsed.signature()).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, verify);
+criterion_main!(benches);

@@ -56,10 +56,7 @@ impl<'p> NormalPath<'p> {
     /// Normalises the path of a request target, without its query.
     pub fn parse(raw: &'p [u8]) -> Result<Self, PathProblem> {
         if let Some(text) = already_normal(raw) {
-            return Ok(Self {
-                text: Cow::Borrowed(text),
-                separators: EncodedSeparators::Absent,
-            });
+            return Ok(Self { text: Cow::Borrowed(text), separators: EncodedSeparators::Absent });
         }
         if raw.first() != Some(&b'/') {
             return Err(PathProblem::NotAbsolute);
@@ -90,10 +87,7 @@ impl<'p> NormalPath<'p> {
 
     /// The same path on its own.
     pub fn into_owned(self) -> NormalPath<'static> {
-        NormalPath {
-            text: Cow::Owned(self.text.into_owned()),
-            separators: self.separators,
-        }
+        NormalPath { text: Cow::Owned(self.text.into_owned()), separators: self.separators }
     }
 }
 
@@ -114,12 +108,7 @@ struct Writer {
 
 impl Default for Writer {
     fn default() -> Self {
-        Self {
-            text: String::from("/"),
-            segment_start: 1,
-            decoded: Vec::new(),
-            separators: EncodedSeparators::Absent,
-        }
+        Self { text: String::from("/"), segment_start: 1, decoded: Vec::new(), separators: EncodedSeparators::Absent }
     }
 }
 
@@ -187,10 +176,7 @@ impl Writer {
     }
 
     fn finish(self) -> Result<NormalPath<'static>, PathProblem> {
-        Ok(NormalPath {
-            text: Cow::Owned(self.text),
-            separators: self.separators,
-        })
+        Ok(NormalPath { text: Cow::Owned(self.text), separators: self.separators })
     }
 }
 
@@ -220,10 +206,7 @@ fn is_unreserved(octet: u8) -> bool {
 /// `pchar` of RFC 3986 §3.3, without escapes.
 fn is_path_character(octet: u8) -> bool {
     is_unreserved(octet)
-        || matches!(
-            octet,
-            b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@'
-        )
+        || matches!(octet, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'@')
 }
 
 fn hex_pair(high: Option<u8>, low: Option<u8>) -> Result<u8, PathProblem> {
@@ -235,9 +218,7 @@ fn hex_pair(high: Option<u8>, low: Option<u8>) -> Result<u8, PathProblem> {
 }
 
 fn hex_digit(value: u8) -> char {
-    char::from_digit(u32::from(value), 16)
-        .unwrap_or('0')
-        .to_ascii_uppercase()
+    char::from_digit(u32::from(value), 16).unwrap_or('0').to_ascii_uppercase()
 }
 
 #[cfg(test)]
@@ -272,11 +253,7 @@ mod tests {
             ("/.hidden/..x/...", "/.hidden/..x/..."),
             ("/a;v=1/b", "/a;v=1/b"),
         ] {
-            let expected = if expected == "above" {
-                Err(PathProblem::AboveRoot)
-            } else {
-                Ok(expected.to_owned())
-            };
+            let expected = if expected == "above" { Err(PathProblem::AboveRoot) } else { Ok(expected.to_owned()) };
             assert_eq!(normal(raw), expected, "{raw}");
         }
     }

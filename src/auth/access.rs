@@ -60,9 +60,7 @@ pub enum NoToken {
 impl Gate {
     /// Decides on a request.
     pub fn decide<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Decision {
-        let entered = self
-            .admit_credentials(request)
-            .and_then(|()| self.access.enter(request, None, trace));
+        let entered = self.admit_credentials(request).and_then(|()| self.access.enter(request, None, trace));
         match entered.and_then(|grant| self.with_headers(grant, request, trace)) {
             Ok(grant) => Decision::Allow(grant),
             Err(denial) => Decision::Deny(denial),
@@ -78,10 +76,8 @@ impl Gate {
             | Access::NotIp(_)
             | Access::Check(_)
             | Access::All(_)
-            | Access::Any(_) => credential::authorization_is_single(request).map_err(|reason| Denial {
-                credential: CredentialShown::Yes,
-                ..Denial::of(reason)
-            }),
+            | Access::Any(_) => credential::authorization_is_single(request)
+                .map_err(|reason| Denial { credential: CredentialShown::Yes, ..Denial::of(reason) }),
         }
     }
 
@@ -89,17 +85,10 @@ impl Gate {
         if self.identity_headers.is_empty() {
             return Ok(grant);
         }
-        let facts = Facts {
-            request,
-            identity: grant.identity(),
-            outcome: None,
-        };
+        let facts = Facts { request, identity: grant.identity(), outcome: None };
         match realm::render(&self.identity_headers, &facts, trace) {
             Ok(headers) => Ok(grant.with_headers(headers)),
-            Err(reason) => Err(Denial {
-                credential: CredentialShown::Yes,
-                ..Denial::of(reason)
-            }),
+            Err(reason) => Err(Denial { credential: CredentialShown::Yes, ..Denial::of(reason) }),
         }
     }
 }
@@ -118,20 +107,9 @@ impl Access {
             Self::Ip(networks) => enter_network(networks, Side::Inside, request, trace),
             Self::NotIp(networks) => enter_network(networks, Side::Outside, request, trace),
             Self::Check(check) => {
-                let holds = check.holds(&Facts {
-                    request,
-                    identity: before,
-                    outcome: None,
-                });
-                trace.note(Step::Expression {
-                    source: check.source(),
-                    verdict: holds.into(),
-                });
-                if holds {
-                    Ok(Grant::anonymous())
-                } else {
-                    Err(Denial::of(Reason::CheckFailed))
-                }
+                let holds = check.holds(&Facts { request, identity: before, outcome: None });
+                trace.note(Step::Expression { source: check.source(), verdict: holds.into() });
+                if holds { Ok(Grant::anonymous()) } else { Err(Denial::of(Reason::CheckFailed)) }
             }
             Self::All(conditions) => {
                 let mut grant = Grant::anonymous();
@@ -183,26 +161,16 @@ fn refused(realm: &Realm, request: &Request<'_>, refusal: Refusal) -> Denial {
     Denial {
         reason: refusal.reason,
         status: refusal.status,
-        challenges: error
-            .map(|error| challenge(realm, request, Some(error)))
-            .into_iter()
-            .collect(),
+        challenges: error.map(|error| challenge(realm, request, Some(error))).into_iter().collect(),
         credential: CredentialShown::Yes,
         realm: Some(Arc::clone(&realm.name)),
     }
 }
 
 fn challenge(realm: &Realm, request: &Request<'_>, error: Option<BearerError>) -> Challenge {
-    let facts = Facts {
-        request,
-        identity: None,
-        outcome: None,
-    };
+    let facts = Facts { request, identity: None, outcome: None };
     let text = realm.challenge.render(&facts).ok().flatten();
-    Challenge {
-        realm: text.map_or_else(|| realm.name.to_string(), |text| text.into_owned()),
-        error,
-    }
+    Challenge { realm: text.map_or_else(|| realm.name.to_string(), |text| text.into_owned()), error }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,29 +185,18 @@ fn enter_network<T: Trace>(
     request: &Request<'_>,
     trace: &mut T,
 ) -> Result<Grant, Denial> {
-    let contained = request
-        .client
-        .map(|client| networks.iter().any(|network| network.contains(&client)));
+    let contained = request.client.map(|client| networks.iter().any(|network| network.contains(&client)));
     let admitted = match side {
         Side::Inside => contained == Some(true),
         Side::Outside => contained == Some(false),
     };
     if T::LISTENS {
         let list = networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let client = request
-            .client
-            .map_or_else(|| "an unknown address".to_owned(), |ip| ip.to_string());
+        let client = request.client.map_or_else(|| "an unknown address".to_owned(), |ip| ip.to_string());
         let relation = if side == Side::Inside { "in" } else { "not in" };
-        trace.note(Step::Address {
-            rule: format!("{client} {relation} {list}"),
-            verdict: admitted.into(),
-        });
+        trace.note(Step::Address { rule: format!("{client} {relation} {list}"), verdict: admitted.into() });
     }
-    if admitted {
-        Ok(Grant::anonymous())
-    } else {
-        Err(Denial::of(Reason::IpRefused))
-    }
+    if admitted { Ok(Grant::anonymous()) } else { Err(Denial::of(Reason::IpRefused)) }
 }
 
 /// One refusal for an `any` that nobody of admits: 400 if a branch was ambiguous, else 503 if one was unavailable, else
@@ -251,22 +208,13 @@ fn of_all(denials: Vec<Denial>) -> Denial {
     let Some(deciding) = deciding.cloned() else {
         return Denial::of(Reason::CheckFailed);
     };
-    let logged = denials
-        .iter()
-        .find(|denial| denial.credential == CredentialShown::Yes)
-        .unwrap_or(&deciding);
+    let logged = denials.iter().find(|denial| denial.credential == CredentialShown::Yes).unwrap_or(&deciding);
     let (reason, credential, realm) = (logged.reason, logged.credential, logged.realm.clone());
     let challenges = match deciding.status {
         401 => all_challenges(&denials),
         _ => deciding.challenges.clone(),
     };
-    Denial {
-        reason,
-        credential,
-        realm,
-        challenges,
-        status: deciding.status,
-    }
+    Denial { reason, credential, realm, challenges, status: deciding.status }
 }
 
 fn all_challenges(denials: &[Denial]) -> Vec<Challenge> {

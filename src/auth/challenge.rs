@@ -53,13 +53,7 @@ mod tests {
 
     #[test]
     fn the_realm_is_escaped() {
-        let challenge = |realm: &str, error| {
-            Challenge {
-                realm: realm.to_owned(),
-                error,
-            }
-            .to_header()
-        };
+        let challenge = |realm: &str, error| Challenge { realm: realm.to_owned(), error }.to_header();
         assert_eq!(challenge("closed site", None), r#"Bearer realm="closed site""#);
         assert_eq!(challenge("a\"b\\c\r\nd", None), r#"Bearer realm="a\"b\\cd""#);
         let invalid = Some(BearerError::InvalidToken);

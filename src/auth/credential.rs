@@ -80,10 +80,7 @@ pub fn find<'r>(sources: &'r [TokenSource], request: &Request<'r>) -> Result<Opt
 fn look<'r>(source: &TokenSource, request: &Request<'r>) -> Result<Option<Cow<'r, str>>, Reason> {
     match source {
         TokenSource::Bearer => after_scheme(header(&AUTHORIZATION, request)?, "Bearer"),
-        TokenSource::Header {
-            name,
-            scheme: Some(scheme),
-        } => after_scheme(header(name, request)?, scheme),
+        TokenSource::Header { name, scheme: Some(scheme) } => after_scheme(header(name, request)?, scheme),
         TokenSource::Header { name, scheme: None } => header(name, request)?.map(as_text).transpose(),
         TokenSource::Cookie(name) => single(Single::of(request.cookies(name)))?.map(as_text).transpose(),
         TokenSource::Query(name) => Ok(single(Single::of(request.arguments(name)))?.map(Cow::Owned)),
@@ -106,10 +103,7 @@ fn header<'r>(name: &HeaderName, request: &Request<'r>) -> Result<Option<&'r [u8
 /// The token after its scheme, which is compared without regard to case (RFC 9110 §11.1). Another scheme is no token.
 fn after_scheme<'r>(value: Option<&'r [u8]>, scheme: &str) -> Result<Option<Cow<'r, str>>, Reason> {
     let Some(value) = value else { return Ok(None) };
-    let word = value
-        .split(|octet| octet.is_ascii_whitespace())
-        .next()
-        .unwrap_or_default();
+    let word = value.split(|octet| octet.is_ascii_whitespace()).next().unwrap_or_default();
     if !word.eq_ignore_ascii_case(scheme.as_bytes()) {
         return Ok(None);
     }
@@ -117,9 +111,7 @@ fn after_scheme<'r>(value: Option<&'r [u8]>, scheme: &str) -> Result<Option<Cow<
 }
 
 fn as_text(token: &[u8]) -> Result<Cow<'_, str>, Reason> {
-    std::str::from_utf8(token)
-        .map(Cow::Borrowed)
-        .map_err(|_| Reason::TokenMalformed)
+    std::str::from_utf8(token).map(Cow::Borrowed).map_err(|_| Reason::TokenMalformed)
 }
 
 /// Every place of the file where a token may stand, so that none is written to a log.
@@ -132,10 +124,7 @@ pub struct TokenNames {
 impl TokenNames {
     /// Takes the places of all realms.
     pub fn of<'s>(sources: impl Iterator<Item = &'s TokenSource>) -> Self {
-        let mut names = Self {
-            headers: vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE],
-            arguments: Vec::new(),
-        };
+        let mut names = Self { headers: vec![AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE], arguments: Vec::new() };
         for source in sources {
             match source {
                 TokenSource::Header { name, .. } => names.headers.push(name.clone()),
@@ -158,10 +147,7 @@ impl TokenNames {
 
     /// A query with the values of tokens written `***`.
     pub fn mask_query<'q>(&self, query: &'q str) -> Cow<'q, str> {
-        if self.arguments.is_empty()
-            || !query
-                .split('&')
-                .any(|argument| self.hides_argument(&argument_name(argument)))
+        if self.arguments.is_empty() || !query.split('&').any(|argument| self.hides_argument(&argument_name(argument)))
         {
             return Cow::Borrowed(query);
         }
@@ -181,9 +167,7 @@ impl TokenNames {
         let Some((before, query)) = uri.split_once('?') else {
             return Cow::Borrowed(uri);
         };
-        let (query, fragment) = query
-            .split_once('#')
-            .map_or((query, None), |(query, rest)| (query, Some(rest)));
+        let (query, fragment) = query.split_once('#').map_or((query, None), |(query, rest)| (query, Some(rest)));
         match (self.mask_query(query), fragment) {
             (Cow::Borrowed(_), _) => Cow::Borrowed(uri),
             (Cow::Owned(masked), None) => Cow::Owned(format!("{before}?{masked}")),
@@ -211,29 +195,15 @@ mod tests {
     fn found(sources: &[TokenSource], headers: &[(&str, &str)], query: &str) -> Result<Option<String>, Reason> {
         let head = head(headers);
         let now = SystemTime::UNIX_EPOCH;
-        let request = Request {
-            head: &head,
-            path: "/",
-            query: Some(query),
-            host: "",
-            scheme: Scheme::Http,
-            client: None,
-            now,
-        };
+        let request =
+            Request { head: &head, path: "/", query: Some(query), host: "", scheme: Scheme::Http, client: None, now };
         find(sources, &request).map(|found| found.map(|credential| credential.token.into_owned()))
     }
 
     fn everywhere() -> Vec<TokenSource> {
-        let header = TokenSource::Header {
-            name: HeaderName::from_static("x-auth-token"),
-            scheme: Some("Token".into()),
-        };
-        vec![
-            TokenSource::Bearer,
-            TokenSource::Cookie("c".into()),
-            TokenSource::Query("t".into()),
-            header,
-        ]
+        let header =
+            TokenSource::Header { name: HeaderName::from_static("x-auth-token"), scheme: Some("Token".into()) };
+        vec![TokenSource::Bearer, TokenSource::Cookie("c".into()), TokenSource::Query("t".into()), header]
     }
 
     #[test]
@@ -262,30 +232,14 @@ mod tests {
     fn class_28_two_that_differ_are_never_chosen_between() {
         let all = everywhere();
         let ambiguous = Err(Reason::CredentialsAmbiguous);
-        assert_eq!(
-            found(
-                &all,
-                &[("authorization", "Bearer a"), ("authorization", "Bearer a")],
-                ""
-            ),
-            ambiguous
-        );
-        assert_eq!(
-            found(&[], &[("authorization", "Basic a"), ("authorization", "Bearer a")], ""),
-            ambiguous
-        );
+        assert_eq!(found(&all, &[("authorization", "Bearer a"), ("authorization", "Bearer a")], ""), ambiguous);
+        assert_eq!(found(&[], &[("authorization", "Basic a"), ("authorization", "Bearer a")], ""), ambiguous);
         assert_eq!(found(&all, &[("cookie", "c=a; c=b")], ""), ambiguous);
         assert_eq!(found(&all, &[("cookie", "c=a"), ("cookie", "c=b")], ""), ambiguous);
         assert_eq!(found(&all, &[], "t=a&t=b"), ambiguous);
         assert_eq!(found(&all, &[], "t=a&%74=b"), ambiguous);
-        assert_eq!(
-            found(&all, &[("authorization", "Bearer a"), ("cookie", "c=b")], ""),
-            ambiguous
-        );
-        assert_eq!(
-            found(&all, &[("authorization", "Bearer a"), ("cookie", "c=a")], "t=a&t=a"),
-            Ok(Some("a".into()))
-        );
+        assert_eq!(found(&all, &[("authorization", "Bearer a"), ("cookie", "c=b")], ""), ambiguous);
+        assert_eq!(found(&all, &[("authorization", "Bearer a"), ("cookie", "c=a")], "t=a&t=a"), Ok(Some("a".into())));
     }
 
     #[test]
@@ -297,13 +251,7 @@ mod tests {
         assert_eq!(names.mask_uri("https://h/p?t=secret#f"), "https://h/p?t=***#f");
         assert!(names.hides_header(&AUTHORIZATION) && names.hides_header(&HeaderName::from_static("x-auth-token")));
         assert_eq!(
-            format!(
-                "{:?}",
-                Credential {
-                    token: "secret".into(),
-                    source: &TokenSource::Bearer
-                }
-            ),
+            format!("{:?}", Credential { token: "secret".into(), source: &TokenSource::Bearer }),
             "Credential(… in the Authorization header)"
         );
     }

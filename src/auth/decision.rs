@@ -31,10 +31,7 @@ impl Grant {
     }
 
     pub(super) fn of(identity: Identity) -> Self {
-        Self {
-            identities: vec![identity],
-            location_headers: Vec::new(),
-        }
+        Self { identities: vec![identity], location_headers: Vec::new() }
     }
 
     pub(super) fn and(mut self, other: Self) -> Self {
@@ -43,10 +40,7 @@ impl Grant {
     }
 
     pub(super) fn with_headers(self, location_headers: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self {
-            location_headers,
-            ..self
-        }
+        Self { location_headers, ..self }
     }
 
     /// Who was admitted; of several, the last.
@@ -56,10 +50,7 @@ impl Grant {
 
     /// Every identity header that the upstream is to be sent.
     pub fn identity_headers(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
-        self.identities
-            .iter()
-            .flat_map(Identity::headers)
-            .chain(&self.location_headers)
+        self.identities.iter().flat_map(Identity::headers).chain(&self.location_headers)
     }
 }
 
@@ -90,12 +81,6 @@ pub enum CredentialShown {
 impl Denial {
     /// A refusal that asks for nothing.
     pub fn of(reason: Reason) -> Self {
-        Self {
-            reason,
-            status: reason.status(),
-            challenges: Vec::new(),
-            credential: CredentialShown::No,
-            realm: None,
-        }
+        Self { reason, status: reason.status(), challenges: Vec::new(), credential: CredentialShown::No, realm: None }
     }
 }

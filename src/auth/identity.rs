@@ -21,13 +21,7 @@ pub struct VerifiedToken {
 
 impl VerifiedToken {
     pub(super) fn new(algorithm: JwsAlgorithm, header: Json, payload: Box<str>, claims: Claims) -> Self {
-        Self {
-            algorithm,
-            header,
-            payload,
-            claims,
-            for_expressions: OnceLock::new(),
-        }
+        Self { algorithm, header, payload, claims, for_expressions: OnceLock::new() }
     }
 
     pub(super) fn claims(&self) -> &Claims {
@@ -41,9 +35,7 @@ impl VerifiedToken {
 
 impl fmt::Debug for VerifiedToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerifiedToken")
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
+        f.debug_struct("VerifiedToken").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 
@@ -57,11 +49,7 @@ pub struct Identity {
 
 impl Identity {
     pub(super) fn new(realm: Arc<str>, token: Arc<VerifiedToken>) -> Self {
-        Self {
-            realm,
-            token,
-            headers: Vec::new(),
-        }
+        Self { realm, token, headers: Vec::new() }
     }
 
     pub(super) fn with_headers(self, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
@@ -115,8 +103,6 @@ impl Identity {
 
     /// The claims as expressions see them; converted once for a token.
     pub(super) fn prepared_claims(&self, convert: impl FnOnce(&Json) -> Prepared) -> &Prepared {
-        self.token
-            .for_expressions
-            .get_or_init(|| convert(self.token.claims.json()))
+        self.token.for_expressions.get_or_init(|| convert(self.token.claims.json()))
     }
 }

@@ -90,10 +90,7 @@ pub struct Refusal {
 
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self {
-            reason,
-            status: reason.status(),
-        }
+        Self { reason, status: reason.status() }
     }
 }
 
@@ -107,14 +104,9 @@ impl Realm {
         };
         trace.note(Step::TokenFound(credential.source));
         let token = self.authenticate(&credential.token, request.now, trace)?;
-        self.claims
-            .verified(token.header(), token.claims(), request.now, trace)?;
+        self.claims.verified(token.header(), token.claims(), request.now, trace)?;
         let identity = Identity::new(Arc::clone(&self.name), token);
-        let facts = Facts {
-            request,
-            identity: Some(&identity),
-            outcome: None,
-        };
+        let facts = Facts { request, identity: Some(&identity), outcome: None };
         self.requirements(&facts, trace)?;
         let headers = render(&self.identity_headers, &facts, trace)?;
         Ok(Some(identity.with_headers(headers)))
@@ -150,9 +142,7 @@ impl Realm {
         let token = SignedToken::parse(text, self.largest_token).map_err(reason_of)?;
         trace.note(Step::Header(token.header()));
         let keys = self.keys.view();
-        let allowed = self
-            .algorithms
-            .map_or_else(|| keys.algorithms(), |own| own.intersect(keys.algorithms()));
+        let allowed = self.algorithms.map_or_else(|| keys.algorithms(), |own| own.intersect(keys.algorithms()));
         if !allowed.contains(token.algorithm()) {
             return Err(Reason::AlgorithmRefused);
         }
@@ -161,24 +151,15 @@ impl Realm {
         let generation = signed_by(&token, &keys, trace)?;
         let (algorithm, header, payload) = token.into_parts();
         let payload = String::from_utf8(payload).map_err(|_| Reason::ClaimsMalformed)?;
-        Ok((
-            generation,
-            VerifiedToken::new(algorithm, header, payload.into_boxed_str(), claims),
-        ))
+        Ok((generation, VerifiedToken::new(algorithm, header, payload.into_boxed_str(), claims)))
     }
 
     fn requirements<T: Trace>(&self, facts: &Facts<'_>, trace: &mut T) -> Result<(), Refusal> {
         for requirement in &self.require {
             let holds = requirement.check.holds(facts);
-            trace.note(Step::Expression {
-                source: requirement.check.source(),
-                verdict: holds.into(),
-            });
+            trace.note(Step::Expression { source: requirement.check.source(), verdict: holds.into() });
             if !holds {
-                return Err(Refusal {
-                    reason: Reason::RequirementFailed,
-                    status: requirement.status,
-                });
+                return Err(Refusal { reason: Reason::RequirementFailed, status: requirement.status });
             }
         }
         Ok(())
@@ -187,12 +168,10 @@ impl Realm {
 
 /// Tries the keys that fit, and names the generation of the one that verifies.
 fn signed_by<T: Trace>(token: &SignedToken<'_>, keys: &KeyView, trace: &mut T) -> Result<Generation, Reason> {
-    let candidates = keys
-        .select(token.key_id(), token.algorithm())
-        .map_err(|none| match none {
-            NoKey::Unknown => Reason::KeyUnknown,
-            NoKey::AlgorithmRefused => Reason::AlgorithmRefused,
-        })?;
+    let candidates = keys.select(token.key_id(), token.algorithm()).map_err(|none| match none {
+        NoKey::Unknown => Reason::KeyUnknown,
+        NoKey::AlgorithmRefused => Reason::AlgorithmRefused,
+    })?;
     for (generation, key) in candidates {
         let verdict = Verdict::from(token.verify(key).is_ok());
         trace.note(Step::KeyTried { key, verdict });

@@ -93,30 +93,22 @@ impl<'r> Request<'r> {
     pub fn cookie_names(&self) -> BTreeSet<String> {
         let headers = self.head.headers.get_all(http::header::COOKIE).into_iter();
         let pairs = headers.flat_map(|value| value.as_bytes().split(|octet| *octet == b';'));
-        let names = pairs
-            .filter_map(|pair| split_pair(pair.trim_ascii()))
-            .map(|(name, _)| name);
+        let names = pairs.filter_map(|pair| split_pair(pair.trim_ascii())).map(|(name, _)| name);
         names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
     }
 
     /// All decoded values of a query argument.
     pub fn arguments(&self, name: &str) -> impl Iterator<Item = String> {
-        arguments(self.query)
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value)
+        arguments(self.query).filter(move |(key, _)| key == name).map(|(_, value)| value)
     }
 }
 
 /// The arguments of a query, names and values decoded (`application/x-www-form-urlencoded`).
 pub fn arguments(query: Option<&str>) -> impl Iterator<Item = (String, String)> {
-    query
-        .unwrap_or_default()
-        .split('&')
-        .filter(|argument| !argument.is_empty())
-        .map(|argument| {
-            let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
-            (decoded(key), decoded(value))
-        })
+    query.unwrap_or_default().split('&').filter(|argument| !argument.is_empty()).map(|argument| {
+        let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
+        (decoded(key), decoded(value))
+    })
 }
 
 /// The name of one raw query argument, decoded.
@@ -131,9 +123,7 @@ fn split_pair(pair: &[u8]) -> Option<(&[u8], &[u8])> {
 
 fn decoded(text: &str) -> String {
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced)
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -151,15 +141,7 @@ mod tests {
 
     fn request<'r>(head: &'r Parts, query: Option<&'r str>) -> Request<'r> {
         let now = SystemTime::UNIX_EPOCH;
-        Request {
-            head,
-            path: "/",
-            query,
-            host: "",
-            scheme: Scheme::Http,
-            client: None,
-            now,
-        }
+        Request { head, path: "/", query, host: "", scheme: Scheme::Http, client: None, now }
     }
 
     #[test]

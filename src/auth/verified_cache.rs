@@ -40,10 +40,7 @@ impl VerifiedCache {
     /// A cache of this many tokens of up to 1 KiB; 0 remembers nothing.
     pub fn new(entries: usize) -> Self {
         let cache = || Cache::with_weighter(entries, entries as u64, Weight);
-        Self {
-            capacity: entries,
-            entries: (entries > 0).then(cache),
-        }
+        Self { capacity: entries, entries: (entries > 0).then(cache) }
     }
 
     /// How many tokens of up to 1 KiB it was made for.
@@ -60,21 +57,13 @@ impl VerifiedCache {
     /// Remembers a token that a key of this generation has verified.
     pub fn insert(&self, token: &str, generation: Generation, verified: &Arc<VerifiedToken>) {
         if let Some(entries) = &self.entries {
-            entries.insert(
-                token.into(),
-                Entry {
-                    generation,
-                    token: Arc::clone(verified),
-                },
-            );
+            entries.insert(token.into(), Entry { generation, token: Arc::clone(verified) });
         }
     }
 }
 
 impl std::fmt::Debug for VerifiedCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("VerifiedCache")
-            .field("entries", &self.entries.as_ref().map(Cache::len))
-            .finish()
+        f.debug_struct("VerifiedCache").field("entries", &self.entries.as_ref().map(Cache::len)).finish()
     }
 }

@@ -50,10 +50,7 @@ fn prepare(folder: &Path, arguments: &Arguments) -> Result<(PathBuf, String), St
     fs::create_dir(folder).map_err(cannot)?;
     let file = folder.join("portcullis.yaml");
     fs::write(&file, configuration(arguments, &key.jwk)).map_err(cannot)?;
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let sign = |claims: &Value| signing_key::sign(JwsAlgorithm::Es256, Some("demo"), key.private.as_bytes(), claims);
     let good = sign(&json!({ "sub": "alice", "iss": "demo", "team": "blue", "exp": now + LIFETIME }))?;
     let expired = sign(&json!({ "sub": "alice", "iss": "demo", "exp": now - 60 }))?;

@@ -60,9 +60,7 @@ fn time(text: &str) -> Result<SystemTime, String> {
         Ok(seconds) => DateTime::from_timestamp(seconds, 0),
         Err(_) => DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc()),
     };
-    known
-        .map(SystemTime::from)
-        .ok_or_else(|| "write RFC 3339, or seconds since 1970".to_owned())
+    known.map(SystemTime::from).ok_or_else(|| "write RFC 3339, or seconds since 1970".to_owned())
 }
 
 /// Prints each step and the outcome.
@@ -92,11 +90,7 @@ pub fn explain(arguments: &Arguments) -> Exit {
             } else {
                 print!("{}", as_text(&explanation, &steps));
             }
-            if matches!(explanation.outcome, Outcome::Refused { .. }) {
-                Exit::Failure
-            } else {
-                Exit::Success
-            }
+            if matches!(explanation.outcome, Outcome::Refused { .. }) { Exit::Failure } else { Exit::Success }
         }
         Err(error) => {
             eprintln!("this request cannot be made: {error}");
@@ -110,10 +104,7 @@ fn question(arguments: &Arguments, config: &crate::config::Config) -> Result<Que
     if let Some(token) = &arguments.token {
         let token = if token == "-" { from_stdin()? } else { token.clone() };
         let value = HeaderValue::from_str(&format!("Bearer {}", token.trim()));
-        headers.push((
-            http::header::AUTHORIZATION,
-            value.map_err(|_| "this token cannot stand in a header")?,
-        ));
+        headers.push((http::header::AUTHORIZATION, value.map_err(|_| "this token cannot stand in a header")?));
     }
     Ok(Question {
         method: arguments.method.clone(),
@@ -127,9 +118,7 @@ fn question(arguments: &Arguments, config: &crate::config::Config) -> Result<Que
 
 fn from_stdin() -> Result<String, String> {
     let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| format!("standard input: {error}"))?;
+    std::io::stdin().read_to_string(&mut text).map_err(|error| format!("standard input: {error}"))?;
     Ok(text)
 }
 
@@ -138,9 +127,7 @@ fn listener(arguments: &Arguments, config: &crate::config::Config) -> Result<usi
     match &arguments.listener {
         None => {
             let over_tls = arguments.url.scheme_str() == Some("https");
-            Ok(listeners
-                .position(|listener| listener.tls.is_some() == over_tls)
-                .unwrap_or(0))
+            Ok(listeners.position(|listener| listener.tls.is_some() == over_tls).unwrap_or(0))
         }
         Some(wanted) => {
             let named = listeners.position(|listener| listener.name.as_ref().is_some_and(|name| name.value == *wanted));
@@ -151,21 +138,13 @@ fn listener(arguments: &Arguments, config: &crate::config::Config) -> Result<usi
 }
 
 fn as_json(explanation: &Explanation, steps: &Steps) -> serde_json::Value {
-    let headers: serde_json::Map<_, _> = explanation
-        .headers
-        .iter()
-        .map(|(name, value)| (name.clone(), json!(value)))
-        .collect();
+    let headers: serde_json::Map<_, _> =
+        explanation.headers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let mut shown = json!({ "location": explanation.location, "steps": steps.lines, "headers": headers });
     let outcome = match &explanation.outcome {
         Outcome::Admitted { action } => json!({ "admitted": true, "action": action }),
         Outcome::RedirectedToHttps => json!({ "admitted": true, "action": "redirected to https by the listener" }),
-        Outcome::Refused {
-            status,
-            reason,
-            meaning,
-            challenges,
-        } => json!({
+        Outcome::Refused { status, reason, meaning, challenges } => json!({
             "admitted": false, "status": status, "reason": reason, "meaning": meaning, "challenges": challenges,
         }),
     };
@@ -194,12 +173,7 @@ fn as_text(explanation: &Explanation, steps: &Steps) -> String {
     match &explanation.outcome {
         Outcome::Admitted { action } => text.push_str(&format!("ADMITTED: {action}\n")),
         Outcome::RedirectedToHttps => text.push_str("REDIRECTED to https by the listener\n"),
-        Outcome::Refused {
-            status,
-            reason,
-            meaning,
-            challenges,
-        } => {
+        Outcome::Refused { status, reason, meaning, challenges } => {
             text.push_str(&format!("REFUSED {status} {reason}: {meaning}\n"));
             for challenge in challenges {
                 text.push_str(&format!("      www-authenticate: {challenge}\n"));

@@ -5,7 +5,7 @@ mod demo;
 mod explain;
 mod run;
 mod steps;
-mod token;
+pub mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,13 +14,7 @@ use clap::{Parser, Subcommand};
 
 /// A gateway that verifies who is calling, and hands the application a request it can trust.
 #[derive(Debug, Parser)]
-#[command(
-    name = "portcullis",
-    version,
-    about,
-    subcommand_required = false,
-    arg_required_else_help = true
-)]
+#[command(name = "portcullis", version, about, subcommand_required = false, arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,

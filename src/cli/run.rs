@@ -29,7 +29,5 @@ pub fn log_to_stderr() {
     let filter =
         env_logger::Env::default().default_filter_or("warn,portcullis=info,pingora_core=off,pingora_proxy=off");
     // A second logger in the process is refused, and the first goes on.
-    let _ = env_logger::Builder::from_env(filter)
-        .format_timestamp_millis()
-        .try_init();
+    let _ = env_logger::Builder::from_env(filter).format_timestamp_millis().try_init();
 }

@@ -25,19 +25,11 @@ pub struct Steps {
 
 impl Steps {
     fn add(&mut self, step: &'static str, what: String) {
-        self.lines.push(Line {
-            step,
-            what,
-            passed: None,
-        });
+        self.lines.push(Line { step, what, passed: None });
     }
 
     fn judged(&mut self, step: &'static str, what: String, verdict: Verdict) {
-        self.lines.push(Line {
-            step,
-            what,
-            passed: Some(verdict == Verdict::Pass),
-        });
+        self.lines.push(Line { step, what, passed: Some(verdict == Verdict::Pass) });
     }
 }
 
@@ -51,35 +43,21 @@ impl Trace for Steps {
             Step::TokenFound(source) => self.add("token", format!("found in {source}")),
             Step::Header(header) => self.add("header", header.to_compact()),
             Step::KeyTried { key, verdict } => {
-                let kid = key
-                    .kid()
-                    .map_or_else(|| "without kid".to_owned(), |kid| format!("kid {kid:?}"));
-                let word = if verdict == Verdict::Pass {
-                    "good"
-                } else {
-                    "not by this key"
-                };
+                let kid = key.kid().map_or_else(|| "without kid".to_owned(), |kid| format!("kid {kid:?}"));
+                let word = if verdict == Verdict::Pass { "good" } else { "not by this key" };
                 self.judged(
                     "key",
                     format!("{} {kid} for {}: signature {word}", key.describe(), key.algorithms()),
                     verdict,
                 );
             }
-            Step::Claim {
-                name,
-                expected,
-                found,
-                verdict,
-            } => {
+            Step::Claim { name, expected, found, verdict } => {
                 self.judged("claim", format!("{name}: expected {expected}, found {found}"), verdict);
             }
             Step::Expression { source, verdict } => self.judged("check", source.to_owned(), verdict),
             Step::Address { rule, verdict } => self.judged("address", rule, verdict),
             Step::IdentityHeader(name, value) => {
-                self.add(
-                    "identity",
-                    format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())),
-                );
+                self.add("identity", format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
             }
             Step::IdentityHeaderAbsent(name) => self.add("identity", format!("{name} has no value and is not sent")),
         }

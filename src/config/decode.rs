@@ -63,35 +63,18 @@ pub(super) fn config(root: &Node, decoder: &mut Decoder<'_>) -> Config {
     };
     let needs_listener = "at least one listener is required: add \"listeners\"";
     let config = Config {
-        listeners: section
-            .required_or("listeners", needs_listener, decoder, listeners::listeners)
-            .unwrap_or_default(),
+        listeners: section.required_or("listeners", needs_listener, decoder, listeners::listeners).unwrap_or_default(),
         admin: section.optional("admin", decoder, process::admin),
-        access_log: section
-            .optional("access_log", decoder, process::access_log)
-            .unwrap_or_default(),
-        process: section
-            .optional("process", decoder, process::process)
-            .unwrap_or_default(),
+        access_log: section.optional("access_log", decoder, process::access_log).unwrap_or_default(),
+        process: section.optional("process", decoder, process::process).unwrap_or_default(),
         keys: section.optional("keys", decoder, keys::key_sets).unwrap_or_default(),
         realms: section.optional("realms", decoder, realms::realms).unwrap_or_default(),
-        upstreams: section
-            .optional("upstreams", decoder, upstreams::upstreams)
-            .unwrap_or_default(),
-        locations: section
-            .optional("locations", decoder, locations::locations)
-            .unwrap_or_default(),
-        response_headers: section
-            .optional("response_headers", decoder, headers::edits)
-            .unwrap_or_default(),
-        responses: section
-            .optional("responses", decoder, responses::responses)
-            .unwrap_or_default(),
+        upstreams: section.optional("upstreams", decoder, upstreams::upstreams).unwrap_or_default(),
+        locations: section.optional("locations", decoder, locations::locations).unwrap_or_default(),
+        response_headers: section.optional("response_headers", decoder, headers::edits).unwrap_or_default(),
+        responses: section.optional("responses", decoder, responses::responses).unwrap_or_default(),
     };
-    let only_redirects = config
-        .listeners
-        .iter()
-        .all(|listener| listener.redirect_to_https.is_some());
+    let only_redirects = config.listeners.iter().all(|listener| listener.redirect_to_https.is_some());
     if !section.has("locations") && !only_redirects {
         decoder.warning(section.place(), locations::NOTHING_SERVED);
     }

@@ -28,11 +28,7 @@ pub(super) fn fill(node: &mut Node, path: &str, environment: Lookup<'_>, report:
         }
         Kind::Scalar { text, .. } if !text.contains("${") => {}
         Kind::Scalar { text, style } => {
-            let place = Place {
-                path: path.to_owned(),
-                line: node.line,
-                column: node.column,
-            };
+            let place = Place { path: path.to_owned(), line: node.line, column: node.column };
             let style = if *style == Style::Plain { Style::Filled } else { *style };
             node.kind = match replaced(text, &place, environment, report) {
                 Some(text) => Kind::Scalar { text, style },
@@ -63,11 +59,7 @@ fn replaced(text: &str, place: &Place, environment: Lookup<'_>, report: &mut Rep
             report.problem(place.clone(), format!("a \"${{\" without its \"}}\"; {HOW_TO_WRITE}"));
             return None;
         };
-        push(
-            value(reference, place, environment, report)
-                .as_deref()
-                .map(String::as_str),
-        );
+        push(value(reference, place, environment, report).as_deref().map(String::as_str));
         rest = behind;
     }
     push(Some(rest));
@@ -78,9 +70,7 @@ const HOW_TO_WRITE: &str = "write ${NAME} or ${NAME:-default}, and $${ for the c
 
 /// The value of what stands between `${` and `}`. Its text is not quoted in problems: it may be half a secret.
 fn value(reference: &str, place: &Place, environment: Lookup<'_>, report: &mut Report) -> Option<Zeroizing<String>> {
-    let end = reference
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(reference.len());
+    let end = reference.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(reference.len());
     let (name, rest) = reference.split_at_checked(end)?;
     let default = rest.strip_prefix(":-");
     let named = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
@@ -124,15 +114,8 @@ mod tests {
 
     /// The text after filling, or the problems.
     fn filled(text: &str) -> Result<String, Vec<String>> {
-        let kind = Kind::Scalar {
-            text: Zeroizing::new(text.to_owned()),
-            style: Style::Plain,
-        };
-        let mut node = Node {
-            kind,
-            line: 3,
-            column: 9,
-        };
+        let kind = Kind::Scalar { text: Zeroizing::new(text.to_owned()), style: Style::Plain };
+        let mut node = Node { kind, line: 3, column: 9 };
         let mut report = Report::default();
         fill(&mut node, "a.b", &environment, &mut report);
         match node.kind {
@@ -173,24 +156,10 @@ mod tests {
 
     #[test]
     fn a_malformed_reference_is_told_and_never_quoted() {
-        for text in [
-            "${hunter2",
-            "${}",
-            "${2A}",
-            "${A-x}",
-            "${A:x}",
-            "${ A }",
-            "${é}",
-            "${A:}",
-            "x${",
-        ] {
+        for text in ["${hunter2", "${}", "${2A}", "${A-x}", "${A:x}", "${ A }", "${é}", "${A:}", "x${"] {
             let problems = filled(text).unwrap_err();
             assert_eq!(problems.len(), 1, "{text}");
-            assert!(
-                problems[0].contains("write ${NAME}") && !problems[0].contains("hunter2"),
-                "{}",
-                problems[0]
-            );
+            assert!(problems[0].contains("write ${NAME}") && !problems[0].contains("hunter2"), "{}", problems[0]);
         }
     }
 
@@ -199,12 +168,8 @@ mod tests {
         let mut report = Report::default();
         let mut root = super::super::yaml::read("${HOST}: [ '${HOST}' ]", &mut report).unwrap();
         fill(&mut root, "", &environment, &mut report);
-        let Kind::Mapping(entries) = &root.kind else {
-            panic!("no mapping")
-        };
-        let Kind::Sequence(items) = &entries[0].1.kind else {
-            panic!("no list")
-        };
+        let Kind::Mapping(entries) = &root.kind else { panic!("no mapping") };
+        let Kind::Sequence(items) = &entries[0].1.kind else { panic!("no list") };
         assert_eq!(entries[0].0.text, "${HOST}");
         assert!(
             matches!(&items[0].kind, Kind::Scalar { text, style: Style::Quoted } if text.as_str() == "app.internal")

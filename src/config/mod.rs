@@ -50,10 +50,7 @@ pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Loaded {
         Ok(text) => parse(text, path.parent().unwrap_or(Path::new("")), env),
         Err(error) => {
             let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            refused(
-                Place::after(&String::from_utf8_lossy(valid)),
-                "this is not UTF-8".to_owned(),
-            )
+            refused(Place::after(&String::from_utf8_lossy(valid)), "this is not UTF-8".to_owned())
         }
     }
 }
@@ -69,18 +66,11 @@ pub fn parse(text: &str, base: &Path, env: &dyn Fn(&str) -> Option<String>) -> L
         None => Config::default(),
     };
     report.sort();
-    Loaded {
-        config,
-        problems: report.problems,
-        warnings: report.warnings,
-    }
+    Loaded { config, problems: report.problems, warnings: report.warnings }
 }
 
 fn refused(place: Place, text: String) -> Loaded {
-    Loaded {
-        problems: vec![Problem::new(place, text)],
-        ..Loaded::default()
-    }
+    Loaded { problems: vec![Problem::new(place, text)], ..Loaded::default() }
 }
 
 #[cfg(test)]

@@ -64,20 +64,13 @@ impl<T> Deref for Located<T> {
 impl Problem {
     /// A problem at a place.
     pub fn new(place: Place, text: impl Into<String>) -> Self {
-        Self {
-            place,
-            text: text.into(),
-        }
+        Self { place, text: text.into() }
     }
 
     /// The problem as a person reads it: `FILE:12:7: locations[2].access.realm: no realm "dfiy"`.
     pub fn in_file(&self, file: &Path) -> impl fmt::Display {
         let file = file.display();
-        if self.place.line == 0 {
-            format!("{file}: {self}")
-        } else {
-            format!("{file}:{self}")
-        }
+        if self.place.line == 0 { format!("{file}: {self}") } else { format!("{file}:{self}") }
     }
 }
 
@@ -135,14 +128,7 @@ mod tests {
     use super::*;
 
     fn problem(path: &str, line: u32) -> Problem {
-        Problem::new(
-            Place {
-                path: path.to_owned(),
-                line,
-                column: line.min(7),
-            },
-            "no realm \"dfiy\"",
-        )
+        Problem::new(Place { path: path.to_owned(), line, column: line.min(7) }, "no realm \"dfiy\"")
     }
 
     #[test]
@@ -152,10 +138,7 @@ mod tests {
             problem("locations[2].access.realm", 12).in_file(file).to_string(),
             "gate.yaml:12:7: locations[2].access.realm: no realm \"dfiy\""
         );
-        assert_eq!(
-            problem("", 12).in_file(file).to_string(),
-            "gate.yaml:12:7: no realm \"dfiy\""
-        );
+        assert_eq!(problem("", 12).in_file(file).to_string(), "gate.yaml:12:7: no realm \"dfiy\"");
         assert_eq!(problem("", 0).in_file(file).to_string(), "gate.yaml: no realm \"dfiy\"");
     }
 

@@ -44,20 +44,13 @@ impl SecretEncoding {
     /// Words that say what the text is not. They never quote it.
     pub fn decode(self, text: &[u8]) -> Result<Secret, &'static str> {
         let octets = match self {
-            Self::Utf8 => std::str::from_utf8(text)
-                .ok()
-                .map(|text| text.as_bytes().to_vec())
-                .ok_or("is not UTF-8"),
+            Self::Utf8 => std::str::from_utf8(text).ok().map(|text| text.as_bytes().to_vec()).ok_or("is not UTF-8"),
             Self::Base64 => BASE64.decode(text).map_err(|_| "is not base64 (RFC 4648 §4)"),
             Self::Base64Url => BASE64URL.decode(text).map_err(|_| "is not base64url (RFC 4648 §5)"),
             Self::Hex => hex(text).ok_or("is not hex: two digits 0-9 or a-f for each octet"),
         }?;
         let secret = Secret::new(octets);
-        if secret.expose().is_empty() {
-            Err("is empty")
-        } else {
-            Ok(secret)
-        }
+        if secret.expose().is_empty() { Err("is empty") } else { Ok(secret) }
     }
 }
 
@@ -105,10 +98,7 @@ mod tests {
             (SecretEncoding::Utf8, ""),
         ] {
             let words = encoding.decode(text.as_bytes()).unwrap_err();
-            assert!(
-                words.starts_with("is ") && !words.contains("hunter2"),
-                "{text}: {words}"
-            );
+            assert!(words.starts_with("is ") && !words.contains("hunter2"), "{text}: {words}");
         }
         assert!(SecretEncoding::Utf8.decode(&[0xff]).is_err());
     }

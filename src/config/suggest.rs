@@ -23,9 +23,7 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 
 /// `; did you mean "dify"?`, or nothing: the end of a problem about an unknown word.
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    suggest(word, candidates)
-        .map(|candidate| format!("; did you mean {candidate:?}?"))
-        .unwrap_or_default()
+    suggest(word, candidates).map(|candidate| format!("; did you mean {candidate:?}?")).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -63,14 +63,8 @@ impl Node {
     /// Whether nothing was written, or one of YAML's words for nothing.
     pub fn is_null(&self) -> bool {
         match &self.kind {
-            Kind::Scalar {
-                text,
-                style: Style::Plain,
-            } => is_null_word(text),
-            Kind::Scalar {
-                style: Style::Quoted | Style::Filled,
-                ..
-            }
+            Kind::Scalar { text, style: Style::Plain } => is_null_word(text),
+            Kind::Scalar { style: Style::Quoted | Style::Filled, .. }
             | Kind::Sequence(_)
             | Kind::Mapping(_)
             | Kind::Broken => false,

@@ -46,20 +46,11 @@ pub struct Door {
 /// Binds a socket.
 pub fn bind(address: SocketAddr, transport: Transport) -> io::Result<Door> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()
-    } else {
-        TcpSocket::new_v6()
-    }
-    .map_err(named)?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(named)?;
     socket.set_reuseaddr(true).map_err(named)?;
     socket.bind(address).map_err(named)?;
     let listener = socket.listen(BACKLOG).map_err(named)?;
-    Ok(Door {
-        address: listener.local_addr().map_err(named)?,
-        listener,
-        transport,
-    })
+    Ok(Door { address: listener.local_addr().map_err(named)?, listener, transport })
 }
 
 /// What all connections share.
@@ -106,10 +97,7 @@ pub async fn accept<A: ServerApp + Send + Sync + 'static>(door: Door, hall: Hall
 /// A client that went away is no reason to rest; no files left is.
 async fn rest(error: &io::Error) {
     log::warn!("a connection could not be accepted: {error}");
-    if !matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted
-    ) {
+    if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) {
         tokio::time::sleep(OUT_OF_FILES).await;
     }
 }

@@ -55,10 +55,7 @@ impl AccessLog {
     pub fn open(target: &LogTarget) -> io::Result<Self> {
         let output = match target {
             LogTarget::Off => {
-                return Ok(Self {
-                    sender: None,
-                    writer: None,
-                });
+                return Ok(Self { sender: None, writer: None });
             }
             LogTarget::Stdout => Output::Stdout,
             LogTarget::Stderr => Output::Stderr,
@@ -68,10 +65,7 @@ impl AccessLog {
         let (sender, receiver) = sync_channel(WAITING_LINES);
         let writer = std::thread::Builder::new().name("access-log".to_owned());
         let writer = writer.spawn(move || write_lines(&output, sink, &receiver))?;
-        Ok(Self {
-            sender: Some(sender),
-            writer: Some(writer),
-        })
+        Ok(Self { sender: Some(sender), writer: Some(writer) })
     }
 
     /// A handle for those who write lines.

@@ -47,11 +47,7 @@ impl ServeHttp for Admin {
             "/live" => answer(StatusCode::OK, "text/plain", b"live\n".to_vec()),
             "/ready" if self.readiness.is_ready() => answer(StatusCode::OK, "text/plain", b"ready\n".to_vec()),
             "/ready" => answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", b"not ready\n".to_vec()),
-            _ => answer(
-                StatusCode::NOT_FOUND,
-                "text/plain",
-                b"/metrics, /live, /ready\n".to_vec(),
-            ),
+            _ => answer(StatusCode::NOT_FOUND, "text/plain", b"/metrics, /live, /ready\n".to_vec()),
         }
     }
 }
@@ -60,9 +56,7 @@ fn answer(status: StatusCode, media_type: &'static str, body: Vec<u8>) -> Respon
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let length = answer.body().len();
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
+    answer.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(media_type));
     answer.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     answer
 }

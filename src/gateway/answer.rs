@@ -117,20 +117,14 @@ pub fn dress(head: &mut ResponseHeader, headers: &ResponseHeaders, facts: &Facts
 
 /// RFC 9457 for a client that prefers JSON, a line of text for all others.
 fn default_refusal(denial: &Denial, request: &RequestHeader) -> pingora_core::Result<OwnAnswer> {
-    let title = http::StatusCode::from_u16(denial.status)
-        .ok()
-        .and_then(|status| status.canonical_reason());
+    let title = http::StatusCode::from_u16(denial.status).ok().and_then(|status| status.canonical_reason());
     let (title, reason) = (title.unwrap_or("Error"), denial.reason.code());
     let mut answer = if prefers_json(request) {
         let status = denial.status;
         let body = format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"reason":"{reason}"}}"#);
         OwnAnswer::new(denial.status, "application/problem+json", body.into())?
     } else {
-        OwnAnswer::new(
-            denial.status,
-            "text/plain; charset=utf-8",
-            format!("{title} ({reason})\n").into(),
-        )?
+        OwnAnswer::new(denial.status, "text/plain; charset=utf-8", format!("{title} ({reason})\n").into())?
     };
     answer.head.insert_header(VARY, "Accept")?;
     Ok(answer)
@@ -138,19 +132,13 @@ fn default_refusal(denial: &Denial, request: &RequestHeader) -> pingora_core::Re
 
 /// Whether `Accept` names JSON with more weight than text of any kind (RFC 9110 §12.5.1).
 fn prefers_json(request: &RequestHeader) -> bool {
-    let ranges = request
-        .headers
-        .get_all(ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let ranges = request.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let (mut json, mut text) = (0.0_f32, 0.0_f32);
     for range in ranges.flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let quality = parts
-            .find_map(|part| part.strip_prefix("q="))
-            .map_or(Some(1.0), |q| q.parse().ok())
-            .unwrap_or(0.0);
+        let quality =
+            parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok()).unwrap_or(0.0);
         match media_type.as_str() {
             "application/json" | "application/problem+json" => json = json.max(quality),
             "text/html" | "text/plain" | "text/*" => text = text.max(quality),
@@ -170,16 +158,11 @@ async fn drain(session: &mut Session) -> bool {
     if request.headers.contains_key(EXPECT) {
         return false;
     }
-    let length = request
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let length = request.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > MOST_DRAINED) {
         return false;
     }
-    tokio::time::timeout(DRAIN_TIME, drop_body(session))
-        .await
-        .unwrap_or(false)
+    tokio::time::timeout(DRAIN_TIME, drop_body(session)).await.unwrap_or(false)
 }
 
 async fn drop_body(session: &mut Session) -> bool {

@@ -54,12 +54,7 @@ impl ClientStream {
     pub fn plaintext(stream: TcpStream, client: SocketAddr, listener: SocketAddr, plaintext: Plaintext) -> Self {
         let digest = digest(&stream, client, listener);
         let stream = Buffered::Direct(BufWriter::with_capacity(WRITE_BUFFER, stream));
-        Self {
-            stream,
-            plaintext,
-            digest,
-            accepted: SystemTime::now(),
-        }
+        Self { stream, plaintext, digest, accepted: SystemTime::now() }
     }
 
     /// A connection that TLS will be spoken over.
@@ -67,12 +62,7 @@ impl ClientStream {
         let digest = digest(&stream, client, listener);
         let writer = BufWriter::with_capacity(WRITE_BUFFER, stream);
         let stream = Buffered::ReadAhead(BufReader::with_capacity(TLS_READ_BUFFER, writer));
-        Self {
-            stream,
-            plaintext: Plaintext::Http1,
-            digest,
-            accepted: SystemTime::now(),
-        }
+        Self { stream, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
     }
 
     fn writer(&mut self) -> &mut BufWriter<TcpStream> {
@@ -152,10 +142,7 @@ impl Ssl for ClientStream {}
 
 impl GetTimingDigest for ClientStream {
     fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
-        vec![Some(TimingDigest {
-            established_ts: self.accepted,
-            ..TimingDigest::default()
-        })]
+        vec![Some(TimingDigest { established_ts: self.accepted, ..TimingDigest::default() })]
     }
 }
 
@@ -182,11 +169,7 @@ impl Peek for ClientStream {
         }
         loop {
             let length = self.socket().peek(buffer).await?;
-            let begins_like_it = buffer
-                .iter()
-                .zip(HTTP2_PREFACE)
-                .take(length)
-                .all(|(one, other)| one == other);
+            let begins_like_it = buffer.iter().zip(HTTP2_PREFACE).take(length).all(|(one, other)| one == other);
             if length == 0 || length >= HTTP2_PREFACE.len() || !begins_like_it {
                 return Ok(true);
             }
@@ -198,8 +181,6 @@ impl Peek for ClientStream {
 
 impl fmt::Debug for ClientStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientStream")
-            .field("socket", self.socket())
-            .finish_non_exhaustive()
+        f.debug_struct("ClientStream").field("socket", self.socket()).finish_non_exhaustive()
     }
 }

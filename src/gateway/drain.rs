@@ -21,10 +21,7 @@ pub struct OpenConnection(Arc<OpenConnections>);
 impl OpenConnections {
     /// None yet; the gauge follows the count.
     pub fn shown_by(gauge: IntGauge) -> Self {
-        Self {
-            gauge: Some(gauge),
-            ..Self::default()
-        }
+        Self { gauge: Some(gauge), ..Self::default() }
     }
 
     /// Counts one more.

@@ -76,22 +76,13 @@ pub fn explain<T: Trace>(
     question: &Question,
     trace: &mut T,
 ) -> Result<Explanation> {
-    let scheme = if question.url.scheme_str() == Some("https") {
-        Scheme::Https
-    } else {
-        Scheme::Http
-    };
+    let scheme = if question.url.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
     let mut head = head_of(question)?;
     let mut context = RequestContext::new(edition, question.at, metrics);
     context.client = Some(question.client.to_canonical());
     let size = headers::size(&head);
     headers::strip_client_claims(&mut head, &context.edition.snapshot.identity_names);
-    let arrival = Arrival {
-        head: &head,
-        scheme,
-        listener: question.listener,
-        size,
-    };
+    let arrival = Arrival { head: &head, scheme, listener: question.listener, size };
     judge::judge(&arrival, &mut context, trace)?;
     Ok(Explanation {
         location: context.progress.location().map(|location| location.name.to_string()),
@@ -105,10 +96,7 @@ fn head_of(question: &Question) -> Result<RequestHeader> {
     let mut head = RequestHeader::build(question.method.clone(), target.as_bytes(), None)?;
     head.insert_header(
         http::header::HOST,
-        question
-            .url
-            .authority()
-            .map_or("localhost", |authority| authority.as_str()),
+        question.url.authority().map_or("localhost", |authority| authority.as_str()),
     )?;
     for (name, value) in &question.headers {
         if name == http::header::HOST {
@@ -123,27 +111,17 @@ fn head_of(question: &Question) -> Result<RequestHeader> {
 fn outcome(context: &RequestContext) -> Outcome {
     match &context.progress {
         Progress::Received | Progress::Turned { denial: None, .. } => Outcome::RedirectedToHttps,
-        Progress::Turned {
-            denial: Some(denial), ..
-        }
-        | Progress::Denied { denial, .. } => Outcome::Refused {
+        Progress::Turned { denial: Some(denial), .. } | Progress::Denied { denial, .. } => Outcome::Refused {
             status: denial.status,
             reason: denial.reason.code(),
             meaning: denial.reason.meaning(),
-            challenges: denial
-                .challenges
-                .iter()
-                .map(crate::auth::challenge::Challenge::to_header)
-                .collect(),
+            challenges: denial.challenges.iter().map(crate::auth::challenge::Challenge::to_header).collect(),
         },
         Progress::Granted { location, .. } => Outcome::Admitted {
             action: match &location.action {
                 Action::Upstream(place) => {
                     let pool = context.edition.pools.get(*place);
-                    format!(
-                        "sent on to the upstream {}",
-                        pool.map_or("", |pool| pool.spec().name.as_str())
-                    )
+                    format!("sent on to the upstream {}", pool.map_or("", |pool| pool.spec().name.as_str()))
                 }
                 Action::Respond { status, .. } => format!("answered {status} by the location"),
                 Action::Redirect(redirect) => format!("redirected with {} by the location", redirect.status),
@@ -163,11 +141,7 @@ fn sent(arrival: &Arrival<'_>, context: &RequestContext) -> Result<Vec<(String, 
     judge::for_upstream(arrival, &mut upstream, context)?;
     let secrets = &context.edition.snapshot.secrets;
     let shown = upstream.headers.iter().map(|(name, value)| {
-        let value = if secrets.hides_header(name) {
-            MASK.into()
-        } else {
-            String::from_utf8_lossy(value.as_bytes())
-        };
+        let value = if secrets.hides_header(name) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };
         (name.as_str().to_owned(), value.into_owned())
     });
     Ok(shown.collect())

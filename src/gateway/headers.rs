@@ -33,10 +33,7 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Octets of a request's head, as HTTP/1.1 would write it.
 pub fn size(head: &RequestHeader) -> usize {
-    let fields = head
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
     head.raw_path().len() + fields.sum::<usize>()
 }
 
@@ -46,12 +43,7 @@ pub fn strip_client_claims(head: &mut RequestHeader, identity: &IdentityNames) {
 }
 
 fn strip(head: &mut RequestHeader, forged: impl Fn(&str) -> bool) {
-    let forged: Vec<HeaderName> = head
-        .headers
-        .keys()
-        .filter(|name| forged(name.as_str()))
-        .cloned()
-        .collect();
+    let forged: Vec<HeaderName> = head.headers.keys().filter(|name| forged(name.as_str())).cloned().collect();
     for name in &forged {
         head.remove_header(name);
     }
@@ -66,10 +58,7 @@ fn is_proxy_word(name: &str) -> bool {
     let name = name.replace('_', "-");
     name.starts_with("x-forwarded-")
         || name.starts_with("x-original-")
-        || matches!(
-            name.as_str(),
-            "forwarded" | "x-rewrite-url" | "x-real-ip" | "x-request-id"
-        )
+        || matches!(name.as_str(), "forwarded" | "x-rewrite-url" | "x-real-ip" | "x-request-id")
 }
 
 /// Strips what belongs to one connection only (RFC 9110 §7.6.1): what Pingora does for an upstream, for an echo.
@@ -141,8 +130,7 @@ pub fn edit(head: &mut RequestHeader, edits: &[HeaderEdit], facts: &Facts<'_>) -
 
 /// Text as a header value; `None` for what must not stand in one.
 pub fn rendered(text: Option<&str>) -> Option<HeaderValue> {
-    text.filter(|text| !text.contains(char::is_control))
-        .and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok())
+    text.filter(|text| !text.contains(char::is_control)).and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok())
 }
 
 /// Takes tokens away that do not go on. A query is taken care of by [`query_without`].
@@ -150,10 +138,7 @@ pub fn remove_tokens(head: &mut RequestHeader, removals: &[TokenRemoval]) -> pin
     for TokenRemoval(source) in removals {
         match source {
             TokenSource::Bearer => remove_with_scheme(head, &AUTHORIZATION, "Bearer"),
-            TokenSource::Header {
-                name,
-                scheme: Some(scheme),
-            } => remove_with_scheme(head, name, scheme),
+            TokenSource::Header { name, scheme: Some(scheme) } => remove_with_scheme(head, name, scheme),
             TokenSource::Header { name, scheme: None } => {
                 head.remove_header(name);
             }
@@ -166,11 +151,7 @@ pub fn remove_tokens(head: &mut RequestHeader, removals: &[TokenRemoval]) -> pin
 
 fn remove_with_scheme(head: &mut RequestHeader, name: &HeaderName, scheme: &str) {
     let is_it = |value: &HeaderValue| {
-        let word = value
-            .as_bytes()
-            .split(|octet| octet.is_ascii_whitespace())
-            .next()
-            .unwrap_or_default();
+        let word = value.as_bytes().split(|octet| octet.is_ascii_whitespace()).next().unwrap_or_default();
         word.eq_ignore_ascii_case(scheme.as_bytes())
     };
     if head.headers.get_all(name).iter().any(is_it) {
@@ -210,14 +191,9 @@ pub fn query_without(query: Option<&str>, removals: &[TokenRemoval]) -> Option<S
     let query = query?;
     let removed = |argument: &str| {
         let name = argument_name(argument);
-        removals
-            .iter()
-            .any(|TokenRemoval(source)| matches!(source, TokenSource::Query(token) if *token == name))
+        removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(token) if *token == name))
     };
-    if !removals
-        .iter()
-        .any(|TokenRemoval(source)| matches!(source, TokenSource::Query(_)))
-    {
+    if !removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(_))) {
         return Some(query.to_owned());
     }
     let kept: Vec<&str> = query.split('&').filter(|argument| !removed(argument)).collect();
@@ -238,7 +214,9 @@ mod tests {
     }
 
     fn names(head: &RequestHeader) -> Vec<String> {
-        head.headers.keys().map(|name| name.as_str().to_owned()).collect()
+        let mut names: Vec<_> = head.headers.keys().map(|name| name.as_str().to_owned()).collect();
+        names.sort();
+        names
     }
 
     #[test]
@@ -253,7 +231,7 @@ mod tests {
             ("x-user", "kept"),
         ]);
         strip_client_claims(&mut head, &identity);
-        assert_eq!(names(&head), ["x-user-idx", "x-user"]);
+        assert_eq!(names(&head), ["x-user", "x-user-idx"]);
     }
 
     #[test]

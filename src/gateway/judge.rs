@@ -43,30 +43,18 @@ pub fn judge<T: Trace>(
 ) -> Result<Option<OwnAnswer>> {
     let edition = Arc::clone(&context.edition);
     let snapshot = &edition.snapshot;
-    let target = if arrival.size > HEADER_SIZE {
-        Err(Reason::HeadersTooLarge)
-    } else {
-        Target::of(arrival.head)
-    };
+    let target = if arrival.size > HEADER_SIZE { Err(Reason::HeadersTooLarge) } else { Target::of(arrival.head) };
     let target = match target {
         Ok(target) => target,
         Err(reason) => return turned(None, Denial::of(reason), arrival, context).map(Some),
     };
-    let redirect = snapshot
-        .listeners
-        .get(arrival.listener)
-        .and_then(|listener| listener.redirect.as_ref());
+    let redirect = snapshot.listeners.get(arrival.listener).and_then(|listener| listener.redirect.as_ref());
     if let Some(redirect) = redirect
         && !is_excepted(redirect, target.path.as_str())
     {
         return to_https(redirect, target, arrival, context).map(Some);
     }
-    match snapshot.routes.find(
-        arrival.listener,
-        &target.host,
-        target.path.as_str(),
-        &arrival.head.method,
-    ) {
+    match snapshot.routes.find(arrival.listener, &target.host, target.path.as_str(), &arrival.head.method) {
         Found::Nothing => turned(Some(target), Denial::of(Reason::NoLocation), arrival, context).map(Some),
         Found::MethodRefused(methods) => {
             let answer = turned(Some(target), Denial::of(Reason::MethodRefused), arrival, context)?;
@@ -90,16 +78,9 @@ fn to_https(
     if target.host.is_empty() {
         return turned(Some(target), Denial::of(Reason::HostInvalid), arrival, context);
     }
-    let port = if redirect.port == 443 {
-        String::new()
-    } else {
-        format!(":{}", redirect.port)
-    };
+    let port = if redirect.port == 443 { String::new() } else { format!(":{}", redirect.port) };
     let to = format!("https://{}{port}{}", target.host, target.uri());
-    context.progress = Progress::Turned {
-        target: Some(target),
-        denial: None,
-    };
+    context.progress = Progress::Turned { target: Some(target), denial: None };
     let answer = match HeaderValue::from_str(&to) {
         Ok(to) => OwnAnswer::redirect(redirect.status, to)?,
         Err(_) => return failure(arrival, context, &Denial::of(Reason::InternalError)),
@@ -114,10 +95,7 @@ fn turned(
     arrival: &Arrival<'_>,
     context: &mut RequestContext,
 ) -> Result<OwnAnswer> {
-    context.progress = Progress::Turned {
-        target,
-        denial: Some(denial.clone()),
-    };
+    context.progress = Progress::Turned { target, denial: Some(denial.clone()) };
     failure(arrival, context, &denial)
 }
 
@@ -139,32 +117,18 @@ fn enter<T: Trace>(
     match decision {
         Decision::Deny(denial) if refused.is_some() => {
             let answer = failure_at(location, arrival, &target, context, &denial)?;
-            let answer = if denial.reason == Reason::MethodRefused {
-                answer.allowing(&location.methods)?
-            } else {
-                answer
-            };
-            context.progress = Progress::Turned {
-                target: Some(target),
-                denial: Some(denial),
-            };
+            let answer =
+                if denial.reason == Reason::MethodRefused { answer.allowing(&location.methods)? } else { answer };
+            context.progress = Progress::Turned { target: Some(target), denial: Some(denial) };
             Ok(Some(answer))
         }
         Decision::Deny(denial) => {
             let answer = failure_at(location, arrival, &target, context, &denial)?;
-            context.progress = Progress::Denied {
-                target,
-                location: Arc::clone(location),
-                denial,
-            };
+            context.progress = Progress::Denied { target, location: Arc::clone(location), denial };
             Ok(Some(answer))
         }
         Decision::Allow(grant) => {
-            context.progress = Progress::Granted {
-                target,
-                location: Arc::clone(location),
-                grant,
-            };
+            context.progress = Progress::Granted { target, location: Arc::clone(location), grant };
             act(location, arrival, context)
         }
     }
@@ -203,12 +167,8 @@ fn echo(arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
     for_upstream(arrival, &mut sent, context)?;
     let mut shown = serde_json::Map::new();
     for name in sent.headers.keys() {
-        let values: Vec<_> = sent
-            .headers
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-            .collect();
+        let values: Vec<_> =
+            sent.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         shown.insert(name.as_str().to_owned(), values.join(", ").into());
     }
     let uri = String::from_utf8_lossy(sent.raw_path());
@@ -219,12 +179,7 @@ fn echo(arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
 
 /// Makes of the client's head what the upstream gets: again for every attempt, and the identity last of all.
 pub fn for_upstream(arrival: &Arrival<'_>, upstream: &mut RequestHeader, context: &RequestContext) -> Result<()> {
-    let Progress::Granted {
-        target,
-        location,
-        grant,
-    } = &context.progress
-    else {
+    let Progress::Granted { target, location, grant } = &context.progress else {
         return Err(pingora_core::Error::explain(
             pingora_core::ErrorType::InternalError,
             "a request without a grant was to be sent on",
@@ -248,9 +203,7 @@ pub fn for_upstream(arrival: &Arrival<'_>, upstream: &mut RequestHeader, context
         request_id: &context.request_id,
     };
     headers::set_forwarded(upstream, &forwarded)?;
-    with_facts(arrival, context, |facts| {
-        headers::edit(upstream, &location.request_headers, facts)
-    })?;
+    with_facts(arrival, context, |facts| headers::edit(upstream, &location.request_headers, facts))?;
     headers::set_identity(upstream, names, grant)
 }
 
@@ -262,20 +215,12 @@ fn set_host(
     context: &RequestContext,
 ) -> Result<()> {
     let configured = match location.action {
-        Action::Upstream(place) => context
-            .edition
-            .pools
-            .get(place)
-            .and_then(|pool| pool.spec().host.clone()),
+        Action::Upstream(place) => context.edition.pools.get(place).and_then(|pool| pool.spec().host.clone()),
         Action::Respond { .. } | Action::Redirect(_) | Action::Echo => None,
     };
     let host = match (configured, target.authority.as_str()) {
         (Some(host), _) => host,
-        (None, "") => context
-            .attempts
-            .tried
-            .last()
-            .map_or_else(|| "localhost".to_owned(), ToString::to_string),
+        (None, "") => context.attempts.tried.last().map_or_else(|| "localhost".to_owned(), ToString::to_string),
         (None, authority) => authority.to_owned(),
     };
     upstream.insert_header(http::header::HOST, host)
@@ -309,27 +254,19 @@ pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts:
             now: context.received,
         },
     };
-    use_facts(&Facts {
-        request: &request,
-        identity,
-        outcome: None,
-    })
+    use_facts(&Facts { request: &request, identity, outcome: None })
 }
 
 fn dressed(answer: OwnAnswer, arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
     let (_, edits) = manners(context.progress.location(), &context.edition.snapshot);
-    with_facts(arrival, context, |facts| {
-        answer.dressed(edits, facts, &context.request_id)
-    })
+    with_facts(arrival, context, |facts| answer.dressed(edits, facts, &context.request_id))
 }
 
 /// The answer to a request that failed where it is now.
 pub fn failure(arrival: &Arrival<'_>, context: &RequestContext, denial: &Denial) -> Result<OwnAnswer> {
     let (answers, edits) = manners(context.progress.location(), &context.edition.snapshot);
     let answer = OwnAnswer::refusal(denial, answers, arrival.head)?;
-    with_facts(arrival, context, |facts| {
-        answer.dressed(edits, facts, &context.request_id)
-    })
+    with_facts(arrival, context, |facts| answer.dressed(edits, facts, &context.request_id))
 }
 
 fn failure_at(
@@ -342,15 +279,7 @@ fn failure_at(
     let (answers, edits) = manners(Some(location), &context.edition.snapshot);
     let answer = OwnAnswer::refusal(denial, answers, arrival.head)?;
     let request = request_of(arrival, target, context);
-    answer.dressed(
-        edits,
-        &Facts {
-            request: &request,
-            identity: None,
-            outcome: None,
-        },
-        &context.request_id,
-    )
+    answer.dressed(edits, &Facts { request: &request, identity: None, outcome: None }, &context.request_id)
 }
 
 /// How answers look: at a location, or where none is known.

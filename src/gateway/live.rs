@@ -44,11 +44,7 @@ pub fn load(file: &Path, previous: Option<&Edition>, metrics: &Metrics) -> Loade
 
 /// Compiles what was read.
 pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metrics) -> Loaded {
-    let config::Loaded {
-        config,
-        mut problems,
-        mut warnings,
-    } = read;
+    let config::Loaded { config, mut problems, mut warnings } = read;
     let environment = snapshot::Environment {
         previous: previous.map(|edition| &edition.snapshot),
         observer: Arc::new(metrics.clone()),
@@ -73,12 +69,7 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
     problems.sort_by_key(in_file_order);
     warnings.sort_by_key(in_file_order);
     let edition = edition.filter(|_| problems.is_empty());
-    Loaded {
-        edition,
-        config,
-        problems,
-        warnings,
-    }
+    Loaded { edition, config, problems, warnings }
 }
 
 fn in_file_order(problem: &Problem) -> (u32, u32) {
@@ -117,9 +108,7 @@ impl Fixed {
         let listeners = config.listeners.iter().map(|listener| {
             let certificates = listener.tls.as_ref().map(|tls| {
                 let files = tls.certificates.iter();
-                files
-                    .map(|pair| (pair.certificate.value.clone(), pair.key.value.clone()))
-                    .collect::<Vec<_>>()
+                files.map(|pair| (pair.certificate.value.clone(), pair.key.value.clone())).collect::<Vec<_>>()
             });
             format!("{} {:?} {certificates:?}", listener.address.value, listener.http2)
         });

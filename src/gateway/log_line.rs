@@ -80,11 +80,7 @@ fn with_facts<R>(context: &RequestContext, exchange: &Exchange<'_>, use_facts: i
         secrets: &context.edition.snapshot.secrets,
     };
     let identity = context.progress.grant().and_then(|grant| grant.identity());
-    use_facts(&Facts {
-        request: &request,
-        identity,
-        outcome: Some(&outcome),
-    })
+    use_facts(&Facts { request: &request, identity, outcome: Some(&outcome) })
 }
 
 #[derive(Serialize)]
@@ -122,13 +118,7 @@ fn json(context: &RequestContext, exchange: &Exchange<'_>) -> String {
     let target = context.progress.target();
     let identity = context.progress.grant().and_then(|grant| grant.identity());
     let denied_by = context.progress.denial().and_then(|denial| denial.realm.as_deref());
-    let header = |name| {
-        exchange
-            .head
-            .headers
-            .get(name)
-            .map(|value| String::from_utf8_lossy(value.as_bytes()))
-    };
+    let header = |name| exchange.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let query = exchange.head.uri.query().map(|query| secrets.mask_query(query));
     let referer = header(http::header::REFERER);
     let referer = referer.as_deref().map(|referer| secrets.mask_uri(referer));

@@ -7,9 +7,7 @@ use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, 
 use crate::auth::realm::{CacheObserver, Lookup};
 
 /// Upper bounds of the buckets for durations, in seconds.
-const SECONDS: [f64; 14] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-];
+const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 
 /// The metrics of one process.
 #[derive(Debug, Clone)]
@@ -76,11 +74,7 @@ impl Metrics {
     pub fn new() -> prometheus::Result<Self> {
         let make = Maker(Registry::new());
         Ok(Self {
-            requests: make.counter(
-                "portcullis_requests_total",
-                "Requests answered.",
-                &["location", "status"],
-            )?,
+            requests: make.counter("portcullis_requests_total", "Requests answered.", &["location", "status"])?,
             decisions: make.counter(
                 "portcullis_decisions_total",
                 "Decisions on requests: granted, public, redirected or a reason code.",
@@ -120,12 +114,8 @@ impl Metrics {
 
     /// A request was answered.
     pub fn answered(&self, location: &str, status: u16, duration: Duration) {
-        self.requests
-            .with_label_values(&[location, status_label(status).as_str()])
-            .inc();
-        self.durations
-            .with_label_values(&[location])
-            .observe(duration.as_secs_f64());
+        self.requests.with_label_values(&[location, status_label(status).as_str()]).inc();
+        self.durations.with_label_values(&[location]).observe(duration.as_secs_f64());
     }
 
     /// A request was decided.

@@ -76,9 +76,7 @@ struct TlsMaterial {
 
 impl std::fmt::Debug for TlsMaterial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsMaterial")
-            .field("verify", &self.verify)
-            .finish_non_exhaustive()
+        f.debug_struct("TlsMaterial").field("verify", &self.verify).finish_non_exhaustive()
     }
 }
 
@@ -86,19 +84,11 @@ impl Pool {
     /// Makes a pool. Servers with names have no address until [`Self::resolve`] has found one.
     pub fn new(spec: Arc<UpstreamSpec>) -> Result<Self, Problem> {
         let at = |what: String| {
-            let place = Place {
-                path: format!("upstreams.{}.tls", spec.name),
-                ..Place::default()
-            };
+            let place = Place { path: format!("upstreams.{}.tls", spec.name), ..Place::default() };
             Problem::new(place, what)
         };
         let tls = spec.tls.as_ref().map(TlsMaterial::of).transpose().map_err(at)?;
-        let pool = Self {
-            tls,
-            turns: ArcSwap::from_pointee(Vec::new()),
-            next: AtomicUsize::new(0),
-            spec,
-        };
+        let pool = Self { tls, turns: ArcSwap::from_pointee(Vec::new()), next: AtomicUsize::new(0), spec };
         pool.use_addresses(&pool.fixed_addresses());
         Ok(pool)
     }
@@ -111,12 +101,14 @@ impl Pool {
     /// The next server in turn that has not been tried for this request.
     pub fn next(&self, tried: &[EndpointAddress]) -> Option<Endpoint> {
         let turns = self.turns.load();
-        let start = self.next.fetch_add(1, Ordering::Relaxed);
+        // A retry stays in the turn of its request: if it took one of its own, two servers would never change places.
+        let start = if tried.is_empty() {
+            self.next.fetch_add(1, Ordering::Relaxed)
+        } else {
+            self.next.load(Ordering::Relaxed)
+        };
         let in_turn = (0..turns.len()).filter_map(|offset| turns.get(start.wrapping_add(offset) % turns.len()));
-        in_turn
-            .into_iter()
-            .find(|endpoint| !tried.contains(&endpoint.address))
-            .cloned()
+        in_turn.into_iter().find(|endpoint| !tried.contains(&endpoint.address)).cloned()
     }
 
     /// How many different servers there are.
@@ -130,12 +122,7 @@ impl Pool {
 
     /// Looks up the servers that have names. One that cannot be found keeps the addresses that it had.
     pub async fn resolve(&self) {
-        if !self
-            .spec
-            .servers
-            .iter()
-            .any(|server| matches!(server.address, ServerAddress::Name { .. }))
-        {
+        if !self.spec.servers.iter().any(|server| matches!(server.address, ServerAddress::Name { .. })) {
             return;
         }
         let before = self.turns.load_full();
@@ -172,17 +159,12 @@ impl Pool {
         let mut taken = vec![0_usize; weights.len()];
         let mut turns = Vec::new();
         for server in spread(&weights) {
-            let (Some(of_server), Some(spec), Some(count)) = (
-                addresses.get(server),
-                self.spec.servers.get(server),
-                taken.get_mut(server),
-            ) else {
+            let (Some(of_server), Some(spec), Some(count)) =
+                (addresses.get(server), self.spec.servers.get(server), taken.get_mut(server))
+            else {
                 continue;
             };
-            let rounds = of_server
-                .len()
-                .div_ceil(weights.get(server).copied().unwrap_or(1) as usize)
-                .max(1);
+            let rounds = of_server.len().div_ceil(weights.get(server).copied().unwrap_or(1) as usize).max(1);
             for _ in 0..rounds {
                 if let Some(address) = of_server.get(*count % of_server.len().max(1)) {
                     turns.extend(self.endpoint(address.clone(), &spec.server_name));
@@ -213,10 +195,7 @@ impl Pool {
             peer.client_cert_key.clone_from(&tls.client);
             peer.group_key = tls.group;
         }
-        Some(Endpoint {
-            address,
-            peer: Box::new(peer),
-        })
+        Some(Endpoint { address, peer: Box::new(peer) })
     }
 }
 
@@ -233,20 +212,14 @@ fn known(turns: &[Endpoint], server_name: &str) -> Vec<EndpointAddress> {
 /// The places of the servers in one round of turns: weights 2 and 1 give 0, 1, 0 (nginx's smooth weighted round robin).
 fn spread(weights: &[u32]) -> Vec<usize> {
     let total: i64 = weights.iter().map(|weight| i64::from(*weight)).sum();
-    let divisor = weights
-        .iter()
-        .fold(0, |divisor, weight| greatest_common_divisor(divisor, *weight))
-        .max(1);
+    let divisor = weights.iter().fold(0, |divisor, weight| greatest_common_divisor(divisor, *weight)).max(1);
     let mut credit = vec![0_i64; weights.len()];
     let mut turns = Vec::new();
     for _ in 0..total / i64::from(divisor) {
         for (credit, weight) in credit.iter_mut().zip(weights) {
             *credit += i64::from(*weight);
         }
-        let richest = credit
-            .iter()
-            .enumerate()
-            .max_by_key(|(place, credit)| (**credit, std::cmp::Reverse(*place)));
+        let richest = credit.iter().enumerate().max_by_key(|(place, credit)| (**credit, std::cmp::Reverse(*place)));
         let Some((place, _)) = richest else { break };
         if let Some(credit) = credit.get_mut(place) {
             *credit -= total;
@@ -257,11 +230,7 @@ fn spread(weights: &[u32]) -> Vec<usize> {
 }
 
 fn greatest_common_divisor(one: u32, other: u32) -> u32 {
-    if other == 0 {
-        one
-    } else {
-        greatest_common_divisor(other, one % other)
-    }
+    if other == 0 { one } else { greatest_common_divisor(other, one % other) }
 }
 
 impl TlsMaterial {
@@ -285,12 +254,7 @@ impl TlsMaterial {
                 Some(Arc::new(CertKey::new(chain, key)))
             }
         };
-        Ok(Self {
-            ca,
-            client,
-            verify: spec.verify,
-            group: group_of(spec),
-        })
+        Ok(Self { ca, client, verify: spec.verify, group: group_of(spec) })
     }
 }
 
@@ -357,19 +321,25 @@ mod tests {
     }
 
     #[test]
+    fn a_retry_does_not_take_the_turn_of_the_next_request() {
+        let pool = pool(&[1, 1]);
+        for _ in 0..4 {
+            let first = pool.next(&[]).unwrap();
+            assert!(pool.next(std::slice::from_ref(&first.address)).is_some());
+        }
+        let (one, other) = (pool.next(&[]).unwrap(), pool.next(&[]).unwrap());
+        assert_ne!(one.address, other.address);
+        pool.next(std::slice::from_ref(&other.address)).unwrap();
+        assert_eq!(pool.next(&[]).unwrap().address, one.address);
+    }
+
+    #[test]
     fn t8_connections_are_not_shared_between_different_authorities() {
-        let spec = |ca: Option<&[u8]>| TlsSpec {
-            ca: ca.map(<[u8]>::to_vec),
-            verify: VerifyPeer::Yes,
-            client: None,
-        };
+        let spec = |ca: Option<&[u8]>| TlsSpec { ca: ca.map(<[u8]>::to_vec), verify: VerifyPeer::Yes, client: None };
         assert_eq!(group_of(&spec(Some(b"a"))), group_of(&spec(Some(b"a"))));
         assert_ne!(group_of(&spec(Some(b"a"))), group_of(&spec(Some(b"b"))));
         assert_ne!(group_of(&spec(Some(b"a"))), group_of(&spec(None)));
-        let unchecked = TlsSpec {
-            verify: VerifyPeer::No,
-            ..spec(None)
-        };
+        let unchecked = TlsSpec { verify: VerifyPeer::No, ..spec(None) };
         assert_ne!(group_of(&unchecked), group_of(&spec(None)));
     }
 }

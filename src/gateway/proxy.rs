@@ -59,31 +59,21 @@ impl Proxy {
         let PingoraAddress::Inet(address) = digest.socket_digest.as_ref()?.local_addr()? else {
             return None;
         };
-        let found = self
-            .entrances
-            .iter()
-            .position(|entrance| entrance.address == *address)?;
+        let found = self.entrances.iter().position(|entrance| entrance.address == *address)?;
         Some((found, *self.entrances.get(found)?))
     }
 
     fn scheme(&self, session: &Session) -> Scheme {
-        self.listener(session)
-            .map_or(Scheme::Http, |(_, entrance)| entrance.scheme)
+        self.listener(session).map_or(Scheme::Http, |(_, entrance)| entrance.scheme)
     }
 
     /// How a request came in.
     fn arrival<'s>(&self, session: &'s Session) -> Result<Arrival<'s>> {
         match self.listener(session) {
-            Some((listener, Entrance { scheme, .. })) => Ok(Arrival {
-                head: session.req_header(),
-                scheme,
-                listener,
-                size: 0,
-            }),
-            None => Err(Error::explain(
-                ErrorType::InternalError,
-                "a request came in through no listener",
-            )),
+            Some((listener, Entrance { scheme, .. })) => {
+                Ok(Arrival { head: session.req_header(), scheme, listener, size: 0 })
+            }
+            None => Err(Error::explain(ErrorType::InternalError, "a request came in through no listener")),
         }
     }
 
@@ -100,18 +90,9 @@ impl Proxy {
 
     fn upstream_failed(&self, context: &mut RequestContext, reason: Reason, error: &Error) {
         let name = Self::pool(context).map_or("", |pool| pool.spec().name.as_str());
-        let server = context
-            .attempts
-            .tried
-            .last()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let server = context.attempts.tried.last().map(ToString::to_string).unwrap_or_default();
         self.metrics.upstream_failed(name, reason.code());
-        log::warn!(
-            "upstream {name}: server {server}: {}: {error} (request {})",
-            reason.code(),
-            context.request_id
-        );
+        log::warn!("upstream {name}: server {server}: {}: {error} (request {})", reason.code(), context.request_id);
         context.attempts.failure = Some(reason);
     }
 }
@@ -138,10 +119,7 @@ impl ProxyHttp for Proxy {
         context.client = client_of(session);
         let size = headers::size(session.req_header());
         headers::strip_client_claims(session.req_header_mut(), &edition.snapshot.identity_names);
-        let arrival = Arrival {
-            size,
-            ..self.arrival(session)?
-        };
+        let arrival = Arrival { size, ..self.arrival(session)? };
         let answer = judge::judge(&arrival, context, &mut NoTrace)?;
         self.count_decision(context);
         match answer {
@@ -179,10 +157,7 @@ impl ProxyHttp for Proxy {
             Some(None) => {
                 Err(Error::explain(ErrorType::ConnectNoRoute, "no server of the upstream has an address").into_up())
             }
-            None => Err(Error::explain(
-                ErrorType::InternalError,
-                "a request without a grant was to be sent on",
-            )),
+            None => Err(Error::explain(ErrorType::InternalError, "a request without a grant was to be sent on")),
         }
     }
 
@@ -260,10 +235,7 @@ impl ProxyHttp for Proxy {
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
-        let failed = |error_code| FailToProxy {
-            error_code,
-            can_reuse_downstream: false,
-        };
+        let failed = |error_code| FailToProxy { error_code, can_reuse_downstream: false };
         if let Some(written) = session.response_written() {
             return failed(written.status.as_u16());
         }
@@ -277,18 +249,13 @@ impl ProxyHttp for Proxy {
         let reason = reason_of(error);
         context.attempts.failure = Some(reason);
         session.set_keepalive(None);
-        let answer = self
-            .arrival(session)
-            .and_then(|arrival| judge::failure(&arrival, context, &Denial::of(reason)));
+        let answer = self.arrival(session).and_then(|arrival| judge::failure(&arrival, context, &Denial::of(reason)));
         let sent = match answer {
             Ok(answer) => answer.send(session).await,
             Err(error) => Err(error),
         };
         if let Err(error) = sent {
-            log::debug!(
-                "request {}: its failure could not be answered: {error}",
-                context.request_id
-            );
+            log::debug!("request {}: its failure could not be answered: {error}", context.request_id);
         }
         failed(reason.status())
     }
@@ -299,9 +266,7 @@ impl ProxyHttp for Proxy {
         {
             log::error!("request {}: {error}", context.request_id);
         }
-        let status = session
-            .response_written()
-            .map_or(0, |response| response.status.as_u16());
+        let status = session.response_written().map_or(0, |response| response.status.as_u16());
         let duration = context.started.elapsed();
         let location = context.progress.location().map_or("", |location| &*location.name);
         self.metrics.answered(location, status, duration);
@@ -346,14 +311,7 @@ impl Proxy {
             Progress::Denied { denial, .. } => (denial.realm.as_deref().unwrap_or_default(), denial.reason.code()),
             Progress::Granted { grant, .. } => {
                 let realm = grant.identity().map_or("", |identity| identity.realm());
-                (
-                    realm,
-                    if log_line::auth_status(&context.progress) == "none" {
-                        "public"
-                    } else {
-                        "granted"
-                    },
-                )
+                (realm, if log_line::auth_status(&context.progress) == "none" { "public" } else { "granted" })
             }
         };
         self.metrics.decided(realm, reason);

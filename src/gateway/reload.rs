@@ -54,10 +54,7 @@ impl Reloader {
                     log::error!("{}", problem.in_file(&self.file));
                 }
                 self.metrics.reloaded(ReloadResult::Refused);
-                log::error!(
-                    "reload refused, {} problems: the running configuration stays",
-                    loaded.problems.len()
-                );
+                log::error!("reload refused, {} problems: the running configuration stays", loaded.problems.len());
             }
         }
     }
@@ -109,10 +106,7 @@ fn report(source: &str, refresh: Refresh, metrics: &Metrics) {
 
 /// Looks up every pool's names, and does not wait long for those that are slow to be found.
 pub async fn look_up(pools: &[Arc<Pool>]) {
-    let lookups = pools
-        .iter()
-        .map(Arc::clone)
-        .map(|pool| tokio::spawn(async move { pool.resolve().await }));
+    let lookups = pools.iter().map(Arc::clone).map(|pool| tokio::spawn(async move { pool.resolve().await }));
     let lookups: Vec<_> = lookups.collect();
     let all = async {
         for lookup in lookups {

@@ -58,12 +58,7 @@ fn machine(error: impl fmt::Display) -> StartError {
 /// Serves until a signal ends it.
 pub fn run(file: &Path) -> Result<(), StartError> {
     let metrics = Metrics::new().map_err(machine)?;
-    let Loaded {
-        edition,
-        config,
-        problems,
-        warnings,
-    } = live::load(file, None, &metrics);
+    let Loaded { edition, config, problems, warnings } = live::load(file, None, &metrics);
     for warning in &warnings {
         log::warn!("{}", warning.in_file(file));
     }
@@ -74,11 +69,7 @@ pub fn run(file: &Path) -> Result<(), StartError> {
     if config.process.threads > 0 {
         runtime.worker_threads(config.process.threads);
     }
-    let runtime = runtime
-        .enable_all()
-        .thread_name("portcullis")
-        .build()
-        .map_err(machine)?;
+    let runtime = runtime.enable_all().thread_name("portcullis").build().map_err(machine)?;
     let log = AccessLog::open(&config.access_log.to).map_err(machine)?;
     let served = runtime.block_on(serve(file, &config, edition, metrics, log.sender()));
     runtime.shutdown_timeout(Duration::from_millis(100));
@@ -100,21 +91,11 @@ async fn serve(
     reload::look_up(&edition.pools).await;
 
     let live = Arc::new(Live::from_pointee(edition));
-    let proxy = Proxy {
-        live: Arc::clone(&live),
-        metrics: metrics.clone(),
-        log: log.clone(),
-        entrances,
-    };
+    let proxy = Proxy { live: Arc::clone(&live), metrics: metrics.clone(), log: log.clone(), entrances };
     let proxy = Arc::new(http_proxy_of(proxy));
     let (shutdown, ends) = watch::channel(false);
     let open = Arc::new(OpenConnections::shown_by(metrics.connections.clone()));
-    let hall = Hall {
-        app: Arc::clone(&proxy),
-        shutdown: ends,
-        open: Arc::clone(&open),
-        metrics: metrics.clone(),
-    };
+    let hall = Hall { app: Arc::clone(&proxy), shutdown: ends, open: Arc::clone(&open), metrics: metrics.clone() };
     for door in doors {
         tokio::spawn(accept::accept(door, hall.clone()));
     }
@@ -122,12 +103,7 @@ async fn serve(
     if let Some(door) = admin_door {
         tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness)));
     }
-    let reloader = Arc::new(Reloader {
-        file: file.to_owned(),
-        live,
-        fixed: Fixed::of(config),
-        metrics,
-    });
+    let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), metrics });
     let watching = Arc::clone(&reloader);
     tokio::spawn(async move { tokio::join!(watching.watch_key_files(), watching.watch_names()) });
 
@@ -149,29 +125,13 @@ fn admin_door(config: &Config) -> Result<Option<Door>, StartError> {
 /// Answers operators until the process ends. Their connections are not waited for.
 async fn serve_operators(door: Door, metrics: Metrics, readiness: Arc<Readiness>) {
     let (_never, ends) = watch::channel(false);
-    let app = Arc::new(Admin {
-        metrics: metrics.clone(),
-        readiness,
-    });
-    accept::accept(
-        door,
-        Hall {
-            app,
-            shutdown: ends,
-            open: Arc::default(),
-            metrics,
-        },
-    )
-    .await;
+    let app = Arc::new(Admin { metrics: metrics.clone(), readiness });
+    accept::accept(door, Hall { app, shutdown: ends, open: Arc::default(), metrics }).await;
 }
 
 fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let conf = ServerConf {
-        threads,
-        max_retries: MOST_ATTEMPTS,
-        ..ServerConf::default()
-    };
+    let conf = ServerConf { threads, max_retries: MOST_ATTEMPTS, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), proxy);
     let mut options = HttpServerOptions::default();
     // Whether a listener speaks HTTP/2 in plaintext is decided by its streams.
@@ -190,10 +150,7 @@ fn doors(config: &Config) -> Result<(Vec<Entrance>, Vec<Door>), StartError> {
         let (transport, scheme) = transport(listener)?;
         let door = accept::bind(listener.address.value, transport).map_err(machine)?;
         log::info!("listening on {}://{}", scheme.as_str(), door.address);
-        entrances.push(Entrance {
-            address: door.address,
-            scheme,
-        });
+        entrances.push(Entrance { address: door.address, scheme });
         doors.push(door);
     }
     Ok((entrances, doors))
@@ -202,20 +159,12 @@ fn doors(config: &Config) -> Result<(Vec<Entrance>, Vec<Door>), StartError> {
 fn transport(listener: &Listener) -> Result<(Transport, Scheme), StartError> {
     match &listener.tls {
         Some(tls) => {
-            let offer = if listener.http2 == Some(false) {
-                Offer::Http1
-            } else {
-                Offer::Http2
-            };
+            let offer = if listener.http2 == Some(false) { Offer::Http1 } else { Offer::Http2 };
             let acceptor = tls::acceptor(tls, offer).map_err(StartError::Configuration)?;
             Ok((Transport::Tls(Arc::new(acceptor)), Scheme::Https))
         }
         None => {
-            let plaintext = if listener.http2 == Some(true) {
-                Plaintext::Http1OrHttp2
-            } else {
-                Plaintext::Http1
-            };
+            let plaintext = if listener.http2 == Some(true) { Plaintext::Http1OrHttp2 } else { Plaintext::Http1 };
             Ok((Transport::Plaintext(plaintext), Scheme::Http))
         }
     }
@@ -228,10 +177,7 @@ async fn drain(shutdown: &watch::Sender<bool>, proxy: &HttpProxy<Proxy>, open: &
     proxy.http_cleanup().await;
     match tokio::time::timeout(most, open.closed()).await {
         Ok(()) => log::info!("every request was served"),
-        Err(_) => log::warn!(
-            "{} connections were still open after {most:?} and are cut",
-            open.count()
-        ),
+        Err(_) => log::warn!("{} connections were still open after {most:?} and are cut", open.count()),
     }
 }
 

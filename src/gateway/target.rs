@@ -36,12 +36,7 @@ impl Target {
             path => NormalPath::parse(path.as_bytes()),
         };
         let path = path.map_err(|_| Reason::PathRefused)?.into_owned();
-        Ok(Self {
-            host,
-            authority,
-            path,
-            query: head.uri.query().map(str::to_owned),
-        })
+        Ok(Self { host, authority, path, query: head.uri.query().map(str::to_owned) })
     }
 
     /// Path and query.
@@ -72,9 +67,7 @@ fn host_of(authority: &str) -> Option<String> {
             address.parse::<std::net::Ipv6Addr>().ok()?;
             (authority.get(..address.len() + 2)?, after)
         }
-        None => authority
-            .find(':')
-            .map_or((authority, ""), |colon| authority.split_at(colon)),
+        None => authority.find(':').map_or((authority, ""), |colon| authority.split_at(colon)),
     };
     let port_is_good = match port.strip_prefix(':') {
         Some(digits) => digits.len() <= 5 && digits.bytes().all(|octet| octet.is_ascii_digit()),

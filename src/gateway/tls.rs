@@ -50,10 +50,7 @@ pub fn acceptor(tls: &Tls, offer: Offer) -> Result<SslAcceptor, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let place = tls
-        .certificates
-        .first()
-        .map_or_else(Place::default, |first| first.certificate.place.clone());
+    let place = tls.certificates.first().map_or_else(Place::default, |first| first.certificate.place.clone());
     build(&pairs, offer).map_err(|error| vec![Problem::new(place, format!("TLS cannot be set up: {error}"))])
 }
 
@@ -82,10 +79,7 @@ fn build(pairs: &[KeyPair], offer: Offer) -> Result<SslAcceptor, pingora_core::t
 
 /// The certificate of this name, or one for every name beside it (RFC 9525 §6.3: one label only).
 fn certificate_for<'c>(by_name: &'c HashMap<String, SslContext>, host: &str) -> Option<&'c SslContext> {
-    let wildcard = || {
-        host.split_once('.')
-            .and_then(|(_, domain)| by_name.get(&format!("*.{domain}")))
-    };
+    let wildcard = || host.split_once('.').and_then(|(_, domain)| by_name.get(&format!("*.{domain}")));
     by_name.get(host).or_else(wildcard)
 }
 
@@ -115,9 +109,7 @@ fn key_pair(certificate: &Certificate) -> Result<KeyPair, Problem> {
     let key_place = &certificate.key.place;
     let text = read(&certificate.certificate, certificate_place)?;
     let mut chain = X509::stack_from_pem(&text).unwrap_or_default().into_iter();
-    let leaf = chain
-        .next()
-        .ok_or_else(|| wrong(certificate_place, "this file holds no certificate in PEM"))?;
+    let leaf = chain.next().ok_or_else(|| wrong(certificate_place, "this file holds no certificate in PEM"))?;
     let key = read(&certificate.key, key_place)?;
     let key =
         PKey::private_key_from_pem(&key).map_err(|_| wrong(key_place, "this file holds no private key in PEM"))?;
@@ -125,11 +117,7 @@ fn key_pair(certificate: &Certificate) -> Result<KeyPair, Problem> {
     if !belongs {
         return Err(wrong(key_place, "this key does not belong to the certificate"));
     }
-    Ok(KeyPair {
-        leaf,
-        chain: chain.collect(),
-        key,
-    })
+    Ok(KeyPair { leaf, chain: chain.collect(), key })
 }
 
 /// The DNS names and addresses that a certificate is for, in lower case.
@@ -137,8 +125,5 @@ fn names(certificate: &X509) -> Vec<String> {
     let Some(alternatives) = certificate.subject_alt_names() else {
         return Vec::new();
     };
-    alternatives
-        .iter()
-        .filter_map(|name| name.dnsname().map(str::to_ascii_lowercase))
-        .collect()
+    alternatives.iter().filter_map(|name| name.dnsname().map(str::to_ascii_lowercase)).collect()
 }

@@ -128,10 +128,7 @@ impl AlgorithmSet {
     /// The algorithms that keys of this family can be used with.
     #[must_use]
     pub fn of_family(family: KeyFamily) -> Self {
-        JwsAlgorithm::ALL
-            .into_iter()
-            .filter(|algorithm| algorithm.family() == family)
-            .collect()
+        JwsAlgorithm::ALL.into_iter().filter(|algorithm| algorithm.family() == family).collect()
     }
 
     /// Whether the set allows this algorithm.
@@ -154,19 +151,13 @@ impl AlgorithmSet {
 
     /// The algorithms of the set, in the order of [`JwsAlgorithm::ALL`].
     pub fn iter(self) -> impl Iterator<Item = JwsAlgorithm> {
-        JwsAlgorithm::ALL
-            .into_iter()
-            .filter(move |algorithm| self.contains(*algorithm))
+        JwsAlgorithm::ALL.into_iter().filter(move |algorithm| self.contains(*algorithm))
     }
 }
 
 impl FromIterator<JwsAlgorithm> for AlgorithmSet {
     fn from_iter<I: IntoIterator<Item = JwsAlgorithm>>(algorithms: I) -> Self {
-        Self(
-            algorithms
-                .into_iter()
-                .fold(0, |bits, algorithm| bits | Self::only(algorithm).0),
-        )
+        Self(algorithms.into_iter().fold(0, |bits, algorithm| bits | Self::only(algorithm).0))
     }
 }
 
@@ -201,9 +192,7 @@ mod tests {
 
     #[test]
     fn names_are_compared_exactly_and_none_is_not_a_name() {
-        for name in [
-            "", "none", "None", "nOnE", "NONE", "hs256", "Hs256", "RS256 ", "EDDSA", "ed25519", "RSA-OAEP",
-        ] {
+        for name in ["", "none", "None", "nOnE", "NONE", "hs256", "Hs256", "RS256 ", "EDDSA", "ed25519", "RSA-OAEP"] {
             assert_eq!(JwsAlgorithm::from_name(name), None, "{name}");
         }
     }
@@ -213,27 +202,15 @@ mod tests {
         let set: AlgorithmSet = [JwsAlgorithm::Es256, JwsAlgorithm::Rs256].into_iter().collect();
         assert!(set.contains(JwsAlgorithm::Rs256) && !set.contains(JwsAlgorithm::Hs256));
         assert_eq!(set.to_string(), "RS256, ES256");
-        assert_eq!(
-            set.intersect(AlgorithmSet::of_family(KeyFamily::P256)),
-            AlgorithmSet::only(JwsAlgorithm::Es256)
-        );
+        assert_eq!(set.intersect(AlgorithmSet::of_family(KeyFamily::P256)), AlgorithmSet::only(JwsAlgorithm::Es256));
         assert!(set.intersect(AlgorithmSet::of_family(KeyFamily::Secret)).is_empty());
         assert!(AlgorithmSet::EMPTY.is_empty() && AlgorithmSet::EMPTY.iter().next().is_none());
     }
 
     #[test]
     fn families_share_no_algorithm() {
-        let families = [
-            KeyFamily::Secret,
-            KeyFamily::Rsa,
-            KeyFamily::P256,
-            KeyFamily::P384,
-            KeyFamily::Ed25519,
-        ];
-        let total: usize = families
-            .iter()
-            .map(|family| AlgorithmSet::of_family(*family).iter().count())
-            .sum();
+        let families = [KeyFamily::Secret, KeyFamily::Rsa, KeyFamily::P256, KeyFamily::P384, KeyFamily::Ed25519];
+        let total: usize = families.iter().map(|family| AlgorithmSet::of_family(*family).iter().count()).sum();
         assert_eq!(total, JwsAlgorithm::ALL.len());
     }
 }

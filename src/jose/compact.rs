@@ -40,13 +40,7 @@ impl<'t> SignedToken<'t> {
         let payload = decode(segments.payload, "the payload is not strict base64url")?;
         let signature = decode(segments.signature, "the signature is not strict base64url")?;
         let algorithm = judge_header(&header)?;
-        Ok(Self {
-            algorithm,
-            header,
-            signing_input: segments.signing_input.as_bytes(),
-            payload,
-            signature,
-        })
+        Ok(Self { algorithm, header, signing_input: segments.signing_input.as_bytes(), payload, signature })
     }
 
     /// The algorithm that the header names (RFC 7515 §4.1.1). A key decides whether it allows it.
@@ -108,9 +102,7 @@ impl<'t> SignedToken<'t> {
 
 impl fmt::Debug for SignedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedToken")
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
+        f.debug_struct("SignedToken").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
 
@@ -134,18 +126,11 @@ impl<'t> Segments<'t> {
             }
             _ => return Err(TokenError::Malformed("not three segments of base64url")),
         }
-        let (signing_input, signature) = token
-            .rsplit_once('.')
-            .ok_or(TokenError::Malformed("not three segments of base64url"))?;
-        let (header, payload) = signing_input
-            .split_once('.')
-            .ok_or(TokenError::Malformed("not three segments of base64url"))?;
-        Ok(Self {
-            header,
-            payload,
-            signature,
-            signing_input,
-        })
+        let (signing_input, signature) =
+            token.rsplit_once('.').ok_or(TokenError::Malformed("not three segments of base64url"))?;
+        let (header, payload) =
+            signing_input.split_once('.').ok_or(TokenError::Malformed("not three segments of base64url"))?;
+        Ok(Self { header, payload, signature, signing_input })
     }
 }
 
@@ -159,11 +144,7 @@ fn read_header(text: &str) -> Result<Json, TokenError> {
     }
     let octets = decode(text, "the header is not strict base64url")?;
     let header = Json::parse(&octets).map_err(|error| TokenError::Malformed(error.problem.words()))?;
-    if header.as_object().is_some() {
-        Ok(header)
-    } else {
-        Err(TokenError::Malformed("the header is not an object"))
-    }
+    if header.as_object().is_some() { Ok(header) } else { Err(TokenError::Malformed("the header is not an object")) }
 }
 
 /// The algorithm, once everything that the header says is in order. One pass over the members: form goes before
@@ -187,20 +168,12 @@ fn judge_header(header: &Json) -> Result<JwsAlgorithm, TokenError> {
     }
     let name = name.ok_or(TokenError::Malformed("the header has no `alg`"))?;
     let algorithm = JwsAlgorithm::from_name(name).ok_or(TokenError::AlgorithmRefused)?;
-    if critical {
-        Err(TokenError::CriticalHeader)
-    } else {
-        Ok(algorithm)
-    }
+    if critical { Err(TokenError::CriticalHeader) } else { Ok(algorithm) }
 }
 
 fn judge_key_id(value: &Json) -> Result<(), TokenError> {
     let key_id = value.as_str().ok_or(TokenError::Malformed("`kid` is not a string"))?;
-    if key_id.len() > MAX_KEY_ID {
-        Err(TokenError::Malformed("`kid` is longer than 1 KiB"))
-    } else {
-        Ok(())
-    }
+    if key_id.len() > MAX_KEY_ID { Err(TokenError::Malformed("`kid` is longer than 1 KiB")) } else { Ok(()) }
 }
 
 #[cfg(test)]

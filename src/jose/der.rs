@@ -73,11 +73,7 @@ impl<'d> DerReader<'d> {
 
     /// Nothing may be left.
     pub(super) fn end(self) -> Result<(), KeyError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(KeyError::BrokenDer)
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(KeyError::BrokenDer) }
     }
 }
 
@@ -87,20 +83,12 @@ fn read_length(der: &[u8]) -> Result<(usize, &[u8]), KeyError> {
     if *first < 0x80 {
         return Ok((usize::from(*first), rest));
     }
-    let (octets, rest) = rest
-        .split_at_checked(usize::from(first & 0x7f))
-        .ok_or(KeyError::BrokenDer)?;
+    let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f)).ok_or(KeyError::BrokenDer)?;
     if octets.is_empty() || octets.len() > 4 || octets.first() == Some(&0) {
         return Err(KeyError::BrokenDer);
     }
-    let length = octets
-        .iter()
-        .fold(0_usize, |length, octet| (length << 8) | usize::from(*octet));
-    if length < 0x80 {
-        Err(KeyError::BrokenDer)
-    } else {
-        Ok((length, rest))
-    }
+    let length = octets.iter().fold(0_usize, |length, octet| (length << 8) | usize::from(*octet));
+    if length < 0x80 { Err(KeyError::BrokenDer) } else { Ok((length, rest)) }
 }
 
 #[cfg(test)]
@@ -120,23 +108,11 @@ mod tests {
 
     #[test]
     fn lengths_must_be_true_and_shortest() {
-        for der in [
-            &[][..],
-            &[2],
-            &[2, 1],
-            &[2, 0x80, 0],
-            &[2, 0x81, 1, 5],
-            &[2, 0x82, 0, 1, 5],
-            &[2, 0xff, 1, 5],
-        ] {
+        for der in [&[][..], &[2], &[2, 1], &[2, 0x80, 0], &[2, 0x81, 1, 5], &[2, 0x82, 0, 1, 5], &[2, 0xff, 1, 5]] {
             assert_eq!(DerReader::new(der).read(INTEGER), Err(KeyError::BrokenDer), "{der:?}");
         }
         assert!(DerReader::new(&[2, 0x85, 1, 1, 1, 1, 1, 0]).read(INTEGER).is_err());
-        assert!(
-            DerReader::new(&[2, 0x84, 0xff, 0xff, 0xff, 0xff, 0])
-                .read(INTEGER)
-                .is_err()
-        );
+        assert!(DerReader::new(&[2, 0x84, 0xff, 0xff, 0xff, 0xff, 0]).read(INTEGER).is_err());
     }
 
     #[test]

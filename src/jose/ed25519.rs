@@ -16,11 +16,7 @@ pub(super) fn judge(octets: &[u8]) -> Result<(), KeyError> {
     if y.iter().rev().ge(PRIME.iter().rev()) {
         return Err(KeyError::NotOnCurve);
     }
-    if SMALL_ORDER.contains(&y) {
-        Err(KeyError::SmallOrder)
-    } else {
-        Ok(())
-    }
+    if SMALL_ORDER.contains(&y) { Err(KeyError::SmallOrder) } else { Ok(()) }
 }
 
 /// 2^255 - 19, little-endian.

@@ -79,11 +79,7 @@ impl JwkSet {
         let kid = || jwk.as_object().and_then(|members| key_id(members).ok()).flatten();
         match VerificationKey::from_jwk(jwk, weak) {
             Ok(key) => self.keys.push(key),
-            Err(reason) => self.skipped.push(Skipped {
-                index,
-                kid: kid(),
-                reason,
-            }),
+            Err(reason) => self.skipped.push(Skipped { index, kid: kid(), reason }),
         }
         if jwk.member("d").is_some() && jwk.member("kty").and_then(Json::as_str) != Some("oct") {
             self.private_members.push(PrivateMember { index, kid: kid() });
@@ -142,11 +138,7 @@ fn from_okp(members: &Object) -> Result<VerificationKey, KeyError> {
 /// Always the full length of the curve, leading zeros included (RFC 7518 §6.2.1.2).
 fn coordinate(members: &Object, name: &'static str, curve: Curve) -> Result<Vec<u8>, KeyError> {
     let octets = octets(members, name)?;
-    if octets.len() == curve.octets() {
-        Ok(octets)
-    } else {
-        Err(KeyError::BadMember(name, "has the wrong length"))
-    }
+    if octets.len() == curve.octets() { Ok(octets) } else { Err(KeyError::BadMember(name, "has the wrong length")) }
 }
 
 fn not_base64url(name: &'static str) -> KeyError {
@@ -162,10 +154,7 @@ fn text<'m>(members: &'m Object, name: &'static str) -> Result<&'m str, KeyError
 }
 
 fn optional_text<'m>(members: &'m Object, name: &'static str) -> Result<Option<&'m str>, KeyError> {
-    members
-        .get(name)
-        .map(|value| value.as_str().ok_or(KeyError::BadMember(name, "is not a string")))
-        .transpose()
+    members.get(name).map(|value| value.as_str().ok_or(KeyError::BadMember(name, "is not a string"))).transpose()
 }
 
 /// A `kid` longer than a token's may be could never be asked for.
@@ -188,9 +177,7 @@ fn judge_operations(members: &Object) -> Result<(), KeyError> {
     let Some(operations) = members.get("key_ops") else {
         return Ok(());
     };
-    let operations = operations
-        .as_array()
-        .ok_or(KeyError::BadMember("key_ops", "is not an array"))?;
+    let operations = operations.as_array().ok_or(KeyError::BadMember("key_ops", "is not an array"))?;
     let holds_signing_half = members.get("d").is_some() || members.get("k").is_some();
     let mut allowed = false;
     for operation in operations {
@@ -201,11 +188,7 @@ fn judge_operations(members: &Object) -> Result<(), KeyError> {
             None => return Err(KeyError::BadMember("key_ops", "holds something other than strings")),
         }
     }
-    if allowed {
-        Ok(())
-    } else {
-        Err(KeyError::OperationsForbid)
-    }
+    if allowed { Ok(()) } else { Err(KeyError::OperationsForbid) }
 }
 
 #[cfg(test)]

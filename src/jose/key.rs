@@ -106,20 +106,14 @@ impl VerificationKey {
         let Some((4, coordinates)) = point.split_first() else {
             return Err(KeyError::NotOnCurve);
         };
-        let (x, y) = coordinates
-            .split_at_checked(curve.octets())
-            .ok_or(KeyError::NotOnCurve)?;
+        let (x, y) = coordinates.split_at_checked(curve.octets()).ok_or(KeyError::NotOnCurve)?;
         if y.len() != curve.octets() {
             return Err(KeyError::NotOnCurve);
         }
         let key = ParsedPublicKey::new(parameters, point).map_err(|_| KeyError::NotOnCurve)?;
         let (name, x, y) = (curve.name(), base64url::encode(x), base64url::encode(y));
         let thumbprint = thumbprint(&format!(r#"{{"crv":"{name}","kty":"EC","x":"{x}","y":"{y}"}}"#));
-        Ok(Self::of(
-            KeyKind::Curve(curve),
-            Some(thumbprint),
-            vec![(algorithm, Prepared::Public(key))],
-        ))
+        Ok(Self::of(KeyKind::Curve(curve), Some(thumbprint), vec![(algorithm, Prepared::Public(key))]))
     }
 
     /// An Ed25519 key of its 32 octets (RFC 8032 §5.1.2).
@@ -127,9 +121,7 @@ impl VerificationKey {
         ed25519::judge(octets)?;
         let key = ParsedPublicKey::new(&signature::ED25519, octets).map_err(|_| KeyError::NotOnCurve)?;
         let prepared = AlgorithmSet::of_family(KeyFamily::Ed25519).iter();
-        let prepared = prepared
-            .map(|algorithm| (algorithm, Prepared::Public(key.clone())))
-            .collect();
+        let prepared = prepared.map(|algorithm| (algorithm, Prepared::Public(key.clone()))).collect();
         let x = base64url::encode(octets);
         let thumbprint = thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
         Ok(Self::of(KeyKind::Curve(Curve::Ed25519), Some(thumbprint), prepared))
@@ -137,13 +129,7 @@ impl VerificationKey {
 
     fn of(kind: KeyKind, thumbprint: Option<String>, prepared: Vec<(JwsAlgorithm, Prepared)>) -> Self {
         let algorithms = prepared.iter().map(|(algorithm, _)| *algorithm).collect();
-        Self {
-            kid: None,
-            kind,
-            thumbprint,
-            algorithms,
-            prepared,
-        }
+        Self { kid: None, kind, thumbprint, algorithms, prepared }
     }
 
     /// The same key under this key id.
@@ -159,11 +145,7 @@ impl VerificationKey {
     pub fn restrict(mut self, algorithms: AlgorithmSet) -> Result<Self, KeyError> {
         self.algorithms = self.algorithms.intersect(algorithms);
         self.prepared.retain(|(algorithm, _)| algorithms.contains(*algorithm));
-        if self.algorithms.is_empty() {
-            Err(KeyError::NoAlgorithmLeft)
-        } else {
-            Ok(self)
-        }
+        if self.algorithms.is_empty() { Err(KeyError::NoAlgorithmLeft) } else { Ok(self) }
     }
 
     /// The key for the one algorithm that its JWK names in `alg`.
@@ -226,11 +208,7 @@ impl VerificationKey {
     /// # Errors
     /// [`SignatureInvalid`] if it is not, or if the key does not allow the algorithm.
     pub fn verify(&self, algorithm: JwsAlgorithm, input: &[u8], signature: &[u8]) -> Result<(), SignatureInvalid> {
-        let prepared = self
-            .prepared
-            .iter()
-            .find(|(own, _)| *own == algorithm)
-            .ok_or(SignatureInvalid)?;
+        let prepared = self.prepared.iter().find(|(own, _)| *own == algorithm).ok_or(SignatureInvalid)?;
         let outcome = match &prepared.1 {
             Prepared::Secret(key) => hmac::verify(key, input, signature),
             Prepared::Public(key) => key.verify_sig(input, signature),
@@ -298,11 +276,7 @@ fn rsa_bits(n: &[u8], e: &[u8], weak: WeakKeys) -> Result<usize, KeyError> {
     if bits < least {
         return Err(KeyError::WeakRsa(bits));
     }
-    if bits > MOST_RSA_BITS {
-        Err(KeyError::RsaTooLong(bits))
-    } else {
-        Ok(bits)
-    }
+    if bits > MOST_RSA_BITS { Err(KeyError::RsaTooLong(bits)) } else { Ok(bits) }
 }
 
 fn thumbprint(required_members: &str) -> String {

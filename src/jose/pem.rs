@@ -38,11 +38,7 @@ impl VerificationKey {
             let key = block_key(label, &mut lines, weak);
             keys.push(key.map_err(|error| KeyError::InBlock(keys.len() + 1, Box::new(error)))?);
         }
-        if keys.is_empty() {
-            Err(KeyError::NoPemBlock)
-        } else {
-            Ok(keys)
-        }
+        if keys.is_empty() { Err(KeyError::NoPemBlock) } else { Ok(keys) }
     }
 }
 

@@ -69,9 +69,7 @@ fn key_of(mut info: DerReader<'_>, weak: WeakKeys) -> Result<VerificationKey, Ke
         RSASSA_PSS => {
             // Parameters would narrow hash and salt; a JWK with `alg` says the same in a form that is read here.
             algorithm.end().map_err(|_| KeyError::PssParameters)?;
-            let pss = [JwsAlgorithm::Ps256, JwsAlgorithm::Ps384, JwsAlgorithm::Ps512]
-                .into_iter()
-                .collect();
+            let pss = [JwsAlgorithm::Ps256, JwsAlgorithm::Ps384, JwsAlgorithm::Ps512].into_iter().collect();
             from_rsa_public_key(key, weak)?.restrict(pss)
         }
         EC_PUBLIC_KEY => {

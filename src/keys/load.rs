@@ -90,11 +90,7 @@ pub fn keys(format: KeyFormat, octets: &[u8], policy: &KeyPolicy) -> Result<Load
         }
     }
     if usable.is_empty() {
-        let why = if warnings.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", warnings.join("; "))
-        };
+        let why = if warnings.is_empty() { String::new() } else { format!(": {}", warnings.join("; ")) };
         return Err(SourceError(format!("no usable key{why}")));
     }
     if usable.iter().any(VerificationKey::is_weak) {
@@ -114,17 +110,11 @@ fn from_jwks(
         None => format!("key {index}"),
     };
     for skipped in &set.skipped {
-        warnings.push(format!(
-            "{} is not used: {}",
-            named(skipped.index, skipped.kid.as_deref()),
-            skipped.reason
-        ));
+        warnings.push(format!("{} is not used: {}", named(skipped.index, skipped.kid.as_deref()), skipped.reason));
     }
     for private in &set.private_members {
         let key = named(private.index, private.kid.as_deref());
-        warnings.push(format!(
-            "{key} holds its private part, which does not belong where tokens are verified"
-        ));
+        warnings.push(format!("{key} holds its private part, which does not belong where tokens are verified"));
     }
     Ok(set.keys)
 }
@@ -171,9 +161,7 @@ fn apply(mut key: VerificationKey, policy: &KeyPolicy) -> Result<Option<Verifica
         None => Ok(Some(key)),
         Some(algorithms) => {
             let name = key.describe();
-            key.restrict(algorithms)
-                .map(Some)
-                .map_err(|error| format!("{name} is not used: {error}"))
+            key.restrict(algorithms).map(Some).map_err(|error| format!("{name} is not used: {error}"))
         }
     }
 }
@@ -185,11 +173,7 @@ mod tests {
     use crate::jose::JwsAlgorithm;
 
     fn policy() -> KeyPolicy {
-        KeyPolicy {
-            algorithms: None,
-            kid: None,
-            weak: WeakKeys::Refuse,
-        }
+        KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse }
     }
 
     const SECRET: &[u8] = b"a-string-secret-at-least-256-bits-long";
@@ -207,13 +191,7 @@ mod tests {
             (SecretEncoding::Base64Url, url.into_bytes()),
         ] {
             assert_eq!(*decoded_secret(&written, encoding).unwrap(), SECRET, "{encoding:?}");
-            assert_eq!(
-                keys(KeyFormat::Secret(encoding), &written, &policy())
-                    .unwrap()
-                    .keys
-                    .len(),
-                1
-            );
+            assert_eq!(keys(KeyFormat::Secret(encoding), &written, &policy()).unwrap().keys.len(), 1);
         }
         assert!(keys(KeyFormat::Secret(SecretEncoding::Hex), b"abc", &policy()).is_err());
         assert!(keys(KeyFormat::Secret(SecretEncoding::Base64), b"*", &policy()).is_err());
@@ -225,17 +203,9 @@ mod tests {
             let error = keys(KeyFormat::Secret(SecretEncoding::Utf8), &SECRET[..length], &policy()).unwrap_err();
             assert!(!error.to_string().contains("a-string"), "{error}");
         }
-        let weak = KeyPolicy {
-            weak: WeakKeys::DangerouslyAllow,
-            ..policy()
-        };
+        let weak = KeyPolicy { weak: WeakKeys::DangerouslyAllow, ..policy() };
         let loaded = keys(KeyFormat::Secret(SecretEncoding::Utf8), b"short", &weak).unwrap();
-        assert!(
-            loaded
-                .warnings
-                .iter()
-                .any(|warning| warning.contains("dangerously_allow_weak"))
-        );
+        assert!(loaded.warnings.iter().any(|warning| warning.contains("dangerously_allow_weak")));
         assert!(keys(KeyFormat::Secret(SecretEncoding::Utf8), b"", &weak).is_err());
     }
 
@@ -249,29 +219,10 @@ mod tests {
         let all = keys(KeyFormat::Jwks, set, &policy()).unwrap();
         assert_eq!((all.keys.len(), all.warnings.len()), (3, 1));
         assert!(all.warnings[0].contains("\"short\""), "{:?}", all.warnings);
-        let picked = keys(
-            KeyFormat::Jwks,
-            set,
-            &KeyPolicy {
-                kid: Some("b".into()),
-                ..policy()
-            },
-        )
-        .unwrap();
-        assert_eq!(
-            picked.keys.iter().map(VerificationKey::kid).collect::<Vec<_>>(),
-            [Some("b"), Some("b")]
-        );
+        let picked = keys(KeyFormat::Jwks, set, &KeyPolicy { kid: Some("b".into()), ..policy() }).unwrap();
+        assert_eq!(picked.keys.iter().map(VerificationKey::kid).collect::<Vec<_>>(), [Some("b"), Some("b")]);
         let none: AlgorithmSet = [JwsAlgorithm::Rs256].into_iter().collect();
-        let error = keys(
-            KeyFormat::Jwks,
-            set,
-            &KeyPolicy {
-                algorithms: Some(none),
-                ..policy()
-            },
-        )
-        .unwrap_err();
+        let error = keys(KeyFormat::Jwks, set, &KeyPolicy { algorithms: Some(none), ..policy() }).unwrap_err();
         assert!(error.to_string().starts_with("no usable key"), "{error}");
     }
 }

@@ -48,12 +48,7 @@ impl LoadedKeys {
                 None => without_id.push(index),
             }
         }
-        Self {
-            generation: Generation::next(),
-            keys,
-            by_id,
-            without_id,
-        }
+        Self { generation: Generation::next(), keys, by_id, without_id }
     }
 
     /// Which load this is.
@@ -87,11 +82,7 @@ impl KeyRing {
     /// Whether both rings are made of the very same sources.
     pub fn is_same(&self, other: &Self) -> bool {
         self.sources.len() == other.sources.len()
-            && self
-                .sources
-                .iter()
-                .zip(&other.sources)
-                .all(|(one, other)| Arc::ptr_eq(one, other))
+            && self.sources.iter().zip(&other.sources).all(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     /// Whether keys of this generation are still in use.
@@ -101,9 +92,7 @@ impl KeyRing {
 
     /// The keys of all sources, as they are now.
     pub fn view(&self) -> KeyView {
-        KeyView {
-            loaded: self.sources.iter().map(|source| source.current()).collect(),
-        }
+        KeyView { loaded: self.sources.iter().map(|source| source.current()).collect() }
     }
 }
 
@@ -125,11 +114,7 @@ pub enum NoKey {
 impl KeyView {
     /// The algorithms that any of the keys allows.
     pub fn algorithms(&self) -> AlgorithmSet {
-        self.loaded
-            .iter()
-            .flat_map(|loaded| &loaded.keys)
-            .flat_map(|key| key.algorithms().iter())
-            .collect()
+        self.loaded.iter().flat_map(|loaded| &loaded.keys).flat_map(|key| key.algorithms().iter()).collect()
     }
 
     /// The keys to try for a token: those with its key id; if there are none, those without one. A token without a key
@@ -143,11 +128,7 @@ impl KeyView {
             None => self.pick(|loaded| (0..loaded.keys.len()).collect()),
             Some(id) => {
                 let named = self.pick(|loaded| loaded.by_id.get(id).cloned().unwrap_or_default());
-                if named.is_empty() {
-                    self.pick(|loaded| loaded.without_id.clone())
-                } else {
-                    named
-                }
+                if named.is_empty() { self.pick(|loaded| loaded.without_id.clone()) } else { named }
             }
         };
         if chosen.is_empty() {
@@ -155,21 +136,12 @@ impl KeyView {
         }
         chosen.retain(|(_, key)| key.algorithms().contains(algorithm));
         chosen.truncate(MOST_TRIES);
-        if chosen.is_empty() {
-            Err(NoKey::AlgorithmRefused)
-        } else {
-            Ok(chosen)
-        }
+        if chosen.is_empty() { Err(NoKey::AlgorithmRefused) } else { Ok(chosen) }
     }
 
     fn pick(&self, places: impl Fn(&LoadedKeys) -> Vec<usize>) -> Vec<(Generation, &VerificationKey)> {
         let of = |loaded: &Arc<LoadedKeys>| places(loaded);
-        let pairs = self
-            .loaded
-            .iter()
-            .flat_map(|loaded| of(loaded).into_iter().map(move |place| (loaded, place)));
-        pairs
-            .filter_map(|(loaded, place)| Some((loaded.generation, loaded.keys.get(place)?)))
-            .collect()
+        let pairs = self.loaded.iter().flat_map(|loaded| of(loaded).into_iter().map(move |place| (loaded, place)));
+        pairs.filter_map(|(loaded, place)| Some((loaded.generation, loaded.keys.get(place)?))).collect()
     }
 }

@@ -99,15 +99,7 @@ impl KeySource {
         let loaded = definition.read()?;
         let seen = Mutex::new(stamp.map_or(Seen::Bad(None), Seen::Good));
         let current = ArcSwap::from_pointee(LoadedKeys::new(loaded.keys));
-        Ok((
-            Self {
-                name,
-                definition,
-                current,
-                seen,
-            },
-            loaded.warnings,
-        ))
+        Ok((Self { name, definition, current, seen }, loaded.warnings))
     }
 
     /// Its place in the configuration, for people.
@@ -146,9 +138,7 @@ impl KeySource {
             Ok(loaded) => {
                 *seen = stamp.map_or(Seen::Bad(None), Seen::Good);
                 self.current.store(Arc::new(LoadedKeys::new(loaded.keys)));
-                Refresh::Loaded {
-                    warnings: loaded.warnings,
-                }
+                Refresh::Loaded { warnings: loaded.warnings }
             }
             Err(error) => {
                 *seen = Seen::Bad(stamp);
@@ -162,11 +152,7 @@ impl Definition {
     fn stamp(&self) -> Option<Stamp> {
         let Origin::File(path) = &self.origin else { return None };
         let metadata = fs::metadata(path).ok()?;
-        Some(Stamp {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            inode: metadata.ino(),
-        })
+        Some(Stamp { modified: metadata.modified().ok(), length: metadata.len(), inode: metadata.ino() })
     }
 
     fn read(&self) -> Result<load::Loaded, SourceError> {
@@ -195,10 +181,7 @@ fn octets_of(path: &Path) -> Result<Zeroizing<Vec<u8>>, SourceError> {
 
 /// One newline at the end of a secret's file belongs to the editor, not to the secret.
 fn without_newline(octets: &[u8]) -> &[u8] {
-    octets
-        .strip_suffix(b"\r\n")
-        .or_else(|| octets.strip_suffix(b"\n"))
-        .unwrap_or(octets)
+    octets.strip_suffix(b"\r\n").or_else(|| octets.strip_suffix(b"\n")).unwrap_or(octets)
 }
 
 #[cfg(test)]
@@ -212,11 +195,7 @@ mod tests {
         Definition {
             origin: Origin::File(path.to_owned()),
             format: KeyFormat::Secret(SecretEncoding::Utf8),
-            policy: KeyPolicy {
-                algorithms: None,
-                kid: None,
-                weak: WeakKeys::Refuse,
-            },
+            policy: KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse },
         }
     }
 

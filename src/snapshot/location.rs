@@ -120,11 +120,7 @@ mod tests {
             ("/x", "/", "/v2/", "/v2/x"),
             ("/x", "/", "/v2", "/v2/x"),
         ] {
-            assert_eq!(
-                replaced(path, prefix, replacement),
-                expected,
-                "{path} {prefix} {replacement}"
-            );
+            assert_eq!(replaced(path, prefix, replacement), expected, "{path} {prefix} {replacement}");
         }
     }
 }

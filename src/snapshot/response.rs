@@ -35,9 +35,7 @@ pub enum Answer<'a> {
 impl Answers {
     /// The answers of the file alone.
     pub fn of_file(answers: HashMap<u16, Fixed>) -> Self {
-        Self {
-            levels: vec![Arc::new(answers)],
-        }
+        Self { levels: vec![Arc::new(answers)] }
     }
 
     /// The same, with those of a location before them.
@@ -51,10 +49,7 @@ impl Answers {
 
     /// The nearest answer for a status.
     pub fn get(&self, status: u16) -> Answer<'_> {
-        self.levels
-            .iter()
-            .find_map(|level| level.get(&status))
-            .map_or(Answer::Default, Answer::Custom)
+        self.levels.iter().find_map(|level| level.get(&status)).map_or(Answer::Default, Answer::Custom)
     }
 }
 
@@ -67,13 +62,7 @@ pub struct ResponseHeaders {
 impl ResponseHeaders {
     /// Those of the file alone.
     pub fn of_file(edits: Vec<HeaderEdit>) -> Self {
-        Self {
-            levels: if edits.is_empty() {
-                Vec::new()
-            } else {
-                vec![Arc::new(edits)]
-            },
-        }
+        Self { levels: if edits.is_empty() { Vec::new() } else { vec![Arc::new(edits)] } }
     }
 
     /// The same, and after them those of a location.

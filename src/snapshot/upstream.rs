@@ -60,8 +60,6 @@ pub struct ClientIdentity {
 
 impl std::fmt::Debug for TlsSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TlsSpec")
-            .field("verify", &self.verify)
-            .finish_non_exhaustive()
+        f.debug_struct("TlsSpec").field("verify", &self.verify).finish_non_exhaustive()
     }
 }

@@ -1,17 +1,15 @@
-//! What can an expression read, and what is there when it reads?
-//!
-//! Every chain such as `claims.info["e-mail"]` is resolved to a [`Field`] at load; reading one at run time is a look-up,
-//! no interpreter.
+//! What is there when an expression reads? A field is a look-up; no interpreter is needed.
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderName;
 
+use super::fields::{Field, Step};
 use crate::auth::credential::TokenNames;
 use crate::auth::identity::Identity;
 use crate::auth::request::{Request, Single};
-use crate::jose::Json;
+use crate::jose::{Json, compact_text};
 
 /// What an expression is evaluated against.
 #[derive(Debug, Clone, Copy)]
@@ -45,106 +43,6 @@ pub struct Outcome<'f> {
     pub secrets: &'f TokenNames,
 }
 
-/// Which variables there are where an expression stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope {
-    identity: Presence,
-    outcome: Presence,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Presence {
-    Possible,
-    Impossible,
-}
-
-impl Scope {
-    /// Nobody can have been admitted yet: `request` and `client` only.
-    pub const REQUEST: Self = Self {
-        identity: Presence::Impossible,
-        outcome: Presence::Impossible,
-    };
-    /// A realm may have admitted: `claims`, `jose`, `payload` and `realm` too.
-    pub const IDENTITY: Self = Self {
-        identity: Presence::Possible,
-        outcome: Presence::Impossible,
-    };
-    /// The access log: `response`, `auth` and `upstream` too.
-    pub const LOG: Self = Self {
-        identity: Presence::Possible,
-        outcome: Presence::Possible,
-    };
-}
-
-/// One step from a claim to what is in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// A member of an object.
-    Member(String),
-    /// An element of an array.
-    Element(i64),
-}
-
-/// Something that can be read without the interpreter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Field {
-    /// `request.method`
-    Method,
-    /// `request.scheme`
-    Scheme,
-    /// `request.host`
-    Host,
-    /// `request.path`
-    Path,
-    /// `request.query`
-    Query,
-    /// `request.uri`
-    Uri,
-    /// `request.time`
-    Time,
-    /// `request.headers["…"]`
-    Header(HeaderName),
-    /// `request.cookies["…"]`
-    Cookie(String),
-    /// `request.args["…"]`
-    Argument(String),
-    /// `client.ip`
-    ClientIp,
-    /// `claims…`
-    Claims(Vec<Step>),
-    /// `jose…`
-    Jose(Vec<Step>),
-    /// `payload`
-    Payload,
-    /// `realm`
-    Realm,
-    /// `response.status`
-    ResponseStatus,
-    /// `response.bytes`
-    ResponseBytes,
-    /// `auth.status`
-    AuthStatus,
-    /// `auth.reason`
-    AuthReason,
-    /// `auth.subject`
-    AuthSubject,
-    /// `upstream.address`
-    UpstreamAddress,
-    /// `upstream.status`
-    UpstreamStatus,
-    /// `upstream.time`
-    UpstreamTime,
-}
-
-/// What a chain of selections turned out to be.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Chain {
-    /// One field.
-    Field(Field),
-    /// A whole variable or map, for the interpreter.
-    Whole,
-}
-
 /// A value that was read.
 #[derive(Debug)]
 pub enum Reading<'f> {
@@ -160,97 +58,6 @@ pub enum Reading<'f> {
     Absent,
     /// Repeated with different values.
     Ambiguous,
-}
-
-/// Resolves `root` and the steps after it, or says in words what is wrong with them.
-pub fn resolve(root: &str, steps: &[Step], scope: Scope) -> Result<Chain, String> {
-    allowed(root, scope)?;
-    let names: Vec<&str> = steps.iter().map_while(member_name).collect();
-    match (root, names.as_slice()) {
-        ("claims", _) => return Ok(Chain::Field(Field::Claims(steps.to_vec()))),
-        ("jose", _) => return Ok(Chain::Field(Field::Jose(steps.to_vec()))),
-        (_, names) if names.len() < steps.len() => return Err(format!("\"{root}\" has no elements by number")),
-        _ => {}
-    }
-    let field = match (root, names.as_slice()) {
-        ("payload", []) => Field::Payload,
-        ("realm", []) => Field::Realm,
-        ("request", ["headers", name]) => Field::Header(header_name(name)?),
-        ("request", ["cookies", name]) => Field::Cookie((*name).to_owned()),
-        ("request", ["args", name]) => Field::Argument((*name).to_owned()),
-        ("request", [] | ["headers" | "cookies" | "args"]) | ("client" | "response" | "auth" | "upstream", []) => {
-            return Ok(Chain::Whole);
-        }
-        (root, [member]) => leaf(root, member)?,
-        (root, [member, ..]) => {
-            leaf(root, member)?;
-            return Err(format!("\"{root}.{member}\" has no members"));
-        }
-        (root, []) => return Err(format!("there is no variable \"{root}\"")),
-    };
-    Ok(Chain::Field(field))
-}
-
-fn member_name(step: &Step) -> Option<&str> {
-    match step {
-        Step::Member(name) => Some(name),
-        Step::Element(_) => None,
-    }
-}
-
-fn header_name(name: &str) -> Result<HeaderName, String> {
-    if name.bytes().any(|octet| octet.is_ascii_uppercase()) {
-        return Err(format!(
-            "header names are in lower case here: \"{}\"",
-            name.to_ascii_lowercase()
-        ));
-    }
-    HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("\"{name}\" is not a header name"))
-}
-
-fn allowed(root: &str, scope: Scope) -> Result<(), String> {
-    let presence = match root {
-        "request" | "client" => Presence::Possible,
-        "claims" | "jose" | "payload" | "realm" => scope.identity,
-        "response" | "auth" | "upstream" => scope.outcome,
-        "jose_outer" => return Err("\"jose_outer\" is not built yet".to_owned()),
-        _ => return Err(format!("there is no variable \"{root}\"")),
-    };
-    match (presence, root) {
-        (Presence::Possible, _) => Ok(()),
-        (Presence::Impossible, "response" | "upstream") => Err(format!("\"{root}\" is known in the access log only")),
-        (Presence::Impossible, "auth") => Err(
-            "\"auth\" is known in the access log only (auth.headers, of a forward_auth service, is not built yet)"
-                .to_owned(),
-        ),
-        (Presence::Impossible, _) => Err(format!(
-            "\"{root}\" is not known here: no realm can have admitted before"
-        )),
-    }
-}
-
-fn leaf(root: &str, member: &str) -> Result<Field, String> {
-    Ok(match (root, member) {
-        ("request", "method") => Field::Method,
-        ("request", "scheme") => Field::Scheme,
-        ("request", "host") => Field::Host,
-        ("request", "path") => Field::Path,
-        ("request", "query") => Field::Query,
-        ("request", "uri") => Field::Uri,
-        ("request", "time") => Field::Time,
-        ("client", "ip") => Field::ClientIp,
-        ("client", "certificate") => return Err("\"client.certificate\" is not built yet".to_owned()),
-        ("auth", "headers") => return Err("\"auth.headers\" is not built yet".to_owned()),
-        ("response", "status") => Field::ResponseStatus,
-        ("response", "bytes") => Field::ResponseBytes,
-        ("auth", "status") => Field::AuthStatus,
-        ("auth", "reason") => Field::AuthReason,
-        ("auth", "subject") => Field::AuthSubject,
-        ("upstream", "address") => Field::UpstreamAddress,
-        ("upstream", "status") => Field::UpstreamStatus,
-        ("upstream", "time") => Field::UpstreamTime,
-        _ => return Err(format!("\"{root}\" has no member \"{member}\"")),
-    })
 }
 
 /// Written in the log where a token would stand.
@@ -271,14 +78,10 @@ impl<'f> Facts<'f> {
             Field::Header(name) => self.header(name),
             Field::Cookie(name) => self.cookie(name),
             Field::Argument(name) => self.argument(name),
-            Field::ClientIp => request
-                .client
-                .map_or(Reading::Absent, |ip| owned(ip.to_canonical().to_string())),
+            Field::ClientIp => request.client.map_or(Reading::Absent, |ip| owned(ip.to_canonical().to_string())),
             Field::Claims(steps) => self.json(Identity::claims, steps),
             Field::Jose(steps) => self.json(Identity::header, steps),
-            Field::Payload => self
-                .identity
-                .map_or(Reading::Absent, |identity| text(identity.payload())),
+            Field::Payload => self.identity.map_or(Reading::Absent, |identity| owned(compact_text(identity.payload()))),
             Field::Realm => self.identity.map_or(Reading::Absent, |identity| text(identity.realm())),
             Field::AuthSubject => self.identity.and_then(Identity::subject).map_or(Reading::Absent, text),
             Field::ResponseStatus
@@ -309,10 +112,7 @@ impl<'f> Facts<'f> {
     /// The query; in a log, without the tokens in it.
     fn shown_query(&self) -> Option<Cow<'f, str>> {
         let query = self.request.query?;
-        Some(
-            self.secrets()
-                .map_or(Cow::Borrowed(query), |secrets| secrets.mask_query(query)),
-        )
+        Some(self.secrets().map_or(Cow::Borrowed(query), |secrets| secrets.mask_query(query)))
     }
 
     /// A header; one that is repeated is joined by commas (RFC 9110 §5.3).
@@ -326,12 +126,7 @@ impl<'f> Facts<'f> {
                 return text(MASK);
             }
             if name == http::header::REFERER {
-                return Reading::Text(
-                    secrets
-                        .mask_uri(&String::from_utf8_lossy(first.as_bytes()))
-                        .into_owned()
-                        .into(),
-                );
+                return Reading::Text(secrets.mask_uri(&String::from_utf8_lossy(first.as_bytes())).into_owned().into());
             }
         }
         let mut joined = String::from_utf8_lossy(first.as_bytes());
@@ -398,12 +193,10 @@ impl<'f> Outcome<'f> {
             Field::AuthStatus => text(self.auth_status),
             Field::AuthReason => self.auth_reason.map_or(Reading::Absent, text),
             Field::UpstreamAddress => self.upstream_address.map_or(Reading::Absent, text),
-            Field::UpstreamStatus => self
-                .upstream_status
-                .map_or(Reading::Absent, |status| integer(status.into())),
-            Field::UpstreamTime => self
-                .upstream_time
-                .map_or(Reading::Absent, |time| owned(format!("{:.3}", time.as_secs_f64()))),
+            Field::UpstreamStatus => self.upstream_status.map_or(Reading::Absent, |status| integer(status.into())),
+            Field::UpstreamTime => {
+                self.upstream_time.map_or(Reading::Absent, |time| owned(format!("{:.3}", time.as_secs_f64())))
+            }
             Field::Method
             | Field::Scheme
             | Field::Host

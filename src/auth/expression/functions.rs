@@ -55,26 +55,18 @@ pub fn is_known(name: &str) -> bool {
 
 /// Adds our functions to a context.
 pub fn add(context: &mut Context<'_, '_>) -> Result<(), DeclarationError> {
-    context.add_function("url_encode", |text: Arc<String>| {
-        utf8_percent_encode(&text, RESERVED).to_string()
-    })?;
+    context.add_function("url_encode", |text: Arc<String>| utf8_percent_encode(&text, RESERVED).to_string())?;
     context.add_function("base64", |text: Arc<String>| STANDARD.encode(text.as_bytes()))?;
     context.add_function("lower", |text: Arc<String>| text.to_lowercase())?;
     context.add_function("split", |text: Arc<String>, separator: Arc<String>| -> Value {
         text.split(separator.as_str()).collect::<Vec<_>>().into()
     })?;
-    context.add_function("in_cidr", |address: Arc<String>, network: Arc<String>| {
-        in_cidr(&address, &network)
-    })
+    context.add_function("in_cidr", |address: Arc<String>, network: Arc<String>| in_cidr(&address, &network))
 }
 
 /// An address that is none fails, and so what asked is false.
 fn in_cidr(address: &str, network: &str) -> Result<bool, ExecutionError> {
-    let address: IpAddr = address
-        .parse()
-        .map_err(|_| ExecutionError::function_error("in_cidr", "not an address"))?;
-    let network: IpNet = network
-        .parse()
-        .map_err(|_| ExecutionError::function_error("in_cidr", "not a network"))?;
+    let address: IpAddr = address.parse().map_err(|_| ExecutionError::function_error("in_cidr", "not an address"))?;
+    let network: IpNet = network.parse().map_err(|_| ExecutionError::function_error("in_cidr", "not a network"))?;
     Ok(network.contains(&address.to_canonical()))
 }

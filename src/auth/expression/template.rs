@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::Expression;
-use super::facts::{Facts, Scope};
+use super::facts::Facts;
+use super::fields::Scope;
 use super::text::TextProblem;
 
 /// Text with CEL expressions in braces; `{{` and `}}` are literal braces.
@@ -54,9 +55,7 @@ impl Template {
 
     /// A template that is this text, whatever characters are in it.
     pub fn of_text(text: &str) -> Self {
-        Self {
-            parts: vec![Part::Text(text.into())],
-        }
+        Self { parts: vec![Part::Text(text.into())] }
     }
 
     /// The text for a request; `None` if an expression in it has no value.

@@ -74,30 +74,18 @@ mod tests {
             ("656670838050885", Ok(Some("656670838050885"))),
             ("1.10", Ok(Some("1.10"))),
             ("1e3", Ok(Some("1e3"))),
-            (
-                "123456789012345678901234567890",
-                Ok(Some("123456789012345678901234567890")),
-            ),
+            ("123456789012345678901234567890", Ok(Some("123456789012345678901234567890"))),
             ("true", Ok(Some("true"))),
             ("null", Ok(None)),
             (r#"["a", 1, true]"#, Ok(Some("a,1,true"))),
             ("[]", Ok(Some(""))),
             (r#"{ "a" : [ 1.50 ] }"#, Ok(Some(r#"{"a":[1.50]}"#))),
-            (
-                r#"["a,b"]"#,
-                Err(TextProblem::Unusable("an element of an array holds a comma")),
-            ),
-            (
-                r#"[{"a":1,"b":2}]"#,
-                Err(TextProblem::Unusable("an element of an array holds a comma")),
-            ),
+            (r#"["a,b"]"#, Err(TextProblem::Unusable("an element of an array holds a comma"))),
+            (r#"[{"a":1,"b":2}]"#, Err(TextProblem::Unusable("an element of an array holds a comma"))),
         ] {
             let json = Json::parse(json.as_bytes()).unwrap();
             let text = of_json(&json);
-            assert_eq!(
-                text.as_ref().map(Option::as_deref).map_err(|problem| *problem),
-                expected
-            );
+            assert_eq!(text.as_ref().map(Option::as_deref).map_err(|problem| *problem), expected);
         }
     }
 }

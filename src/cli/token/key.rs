@@ -34,9 +34,7 @@ pub fn make(arguments: &Arguments) -> Result<String, String> {
     let private = arguments.private.display();
     let algorithm = arguments.algorithm;
     if algorithm.family() == KeyFamily::Secret {
-        return Ok(format!(
-            "{private}: the secret; in the configuration: `- secret_file: {private}`\n"
-        ));
+        return Ok(format!("{private}: the secret; in the configuration: `- secret_file: {private}`\n"));
     }
     let set = json!({ "keys": [key.jwk] });
     write(&arguments.public, 0o644, format!("{set:#}\n").as_bytes())?;
@@ -49,11 +47,6 @@ pub fn make(arguments: &Arguments) -> Result<String, String> {
 
 fn write(path: &Path, mode: u32, octets: &[u8]) -> Result<(), String> {
     let cannot = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .map_err(cannot)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(cannot)?;
     file.write_all(octets).map_err(cannot)
 }

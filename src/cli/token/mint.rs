@@ -34,10 +34,7 @@ pub struct Arguments {
 
 fn claim(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text.split_once('=').ok_or("a claim is written NAME=VALUE")?;
-    Ok((
-        name.to_owned(),
-        serde_json::from_str(value).unwrap_or_else(|_| value.into()),
-    ))
+    Ok((name.to_owned(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
 
 /// Mints it.
@@ -45,14 +42,10 @@ pub fn mint(arguments: &Arguments) -> Result<String, String> {
     let mut claims: Map<String, Value> = serde_json::from_str(&arguments.claims)
         .map_err(|error| format!("the claims are not a JSON object: {error}"))?;
     claims.extend(arguments.more.iter().cloned());
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     claims.entry("iat").or_insert_with(|| now.as_secs().into());
     if !arguments.expires_in.is_zero() {
-        claims
-            .entry("exp")
-            .or_insert_with(|| (now + arguments.expires_in).as_secs().into());
+        claims.entry("exp").or_insert_with(|| (now + arguments.expires_in).as_secs().into());
     }
     let key =
         std::fs::read(&arguments.key).map_err(|error| format!("cannot read {}: {error}", arguments.key.display()))?;

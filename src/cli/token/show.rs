@@ -21,20 +21,14 @@ pub fn show(arguments: &Arguments) -> Result<String, String> {
     let mut token = arguments.token.clone();
     if token == "-" {
         token.clear();
-        std::io::stdin()
-            .read_to_string(&mut token)
-            .map_err(|error| format!("standard input: {error}"))?;
+        std::io::stdin().read_to_string(&mut token).map_err(|error| format!("standard input: {error}"))?;
     }
     let parts: Vec<&str> = token.trim().split('.').collect();
     match parts.as_slice() {
         [header, claims, signature] => {
             let (header, claims) = (json(header, "header")?, json(claims, "claims")?);
             let signature = octets(signature, "signature")?;
-            let mut text = format!(
-                "header     {}\nclaims     {}\n",
-                header.to_compact(),
-                claims.to_compact()
-            );
+            let mut text = format!("header     {}\nclaims     {}\n", header.to_compact(), claims.to_compact());
             for name in ["iat", "nbf", "exp"] {
                 text.push_str(&time(&claims, name));
             }
@@ -44,17 +38,12 @@ pub fn show(arguments: &Arguments) -> Result<String, String> {
             "header     {}\nencrypted: the rest cannot be read without its key\n",
             json(header, "header")?.to_compact()
         )),
-        _ => Err(format!(
-            "a token has three parts, or five if it is encrypted; this has {}",
-            parts.len()
-        )),
+        _ => Err(format!("a token has three parts, or five if it is encrypted; this has {}", parts.len())),
     }
 }
 
 fn octets(part: &str, name: &str) -> Result<Vec<u8>, String> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| format!("the {name} is not base64url (RFC 7515, section 2)"))
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| format!("the {name} is not base64url (RFC 7515, section 2)"))
 }
 
 fn json(part: &str, name: &str) -> Result<Json, String> {
@@ -66,10 +55,6 @@ fn time(claims: &Json, name: &str) -> String {
         return String::new();
     };
     #[allow(clippy::cast_possible_truncation, reason = "a time that does not fit is not shown")]
-    let time = number
-        .as_f64()
-        .and_then(|seconds| DateTime::from_timestamp(seconds as i64, 0));
-    time.map_or_else(String::new, |time| {
-        format!("{name:<10} {}\n", time.to_rfc3339_opts(SecondsFormat::Secs, true))
-    })
+    let time = number.as_f64().and_then(|seconds| DateTime::from_timestamp(seconds as i64, 0));
+    time.map_or_else(String::new, |time| format!("{name:<10} {}\n", time.to_rfc3339_opts(SecondsFormat::Secs, true)))
 }

@@ -80,9 +80,7 @@ fn rsa_jwk(der: &[u8]) -> Result<Value, String> {
 }
 
 fn ec_jwk(curve: &str, point: &[u8]) -> Result<Value, String> {
-    let coordinates = point
-        .strip_prefix(&[4])
-        .ok_or("the crypto library gave a point in another form")?;
+    let coordinates = point.strip_prefix(&[4]).ok_or("the crypto library gave a point in another form")?;
     let (x, y) = coordinates.split_at(coordinates.len() / 2);
     Ok(json!({ "kty": "EC", "crv": curve, "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y) }))
 }
@@ -91,10 +89,7 @@ fn ec_jwk(curve: &str, point: &[u8]) -> Result<Value, String> {
 fn pem(der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<_> = text.as_bytes().chunks(64).map(String::from_utf8_lossy).collect();
-    format!(
-        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
-        lines.join("\n")
-    )
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
 /// Signs claims with a key as [`generate`] makes them, or `openssl`.

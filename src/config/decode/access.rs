@@ -45,11 +45,7 @@ pub(super) fn access(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Access {
     let expected = "\"public\" or who may enter, like { realm: NAME }";
     let public = parsed(expected, value, decoder, |text| match text {
         "public" => Ok(Access::Public),
-        _ => Err(format!(
-            "expected {expected}, found {}{}",
-            quoted(text),
-            did_you_mean(text, ["public"])
-        )),
+        _ => Err(format!("expected {expected}, found {}{}", quoted(text), did_you_mean(text, ["public"]))),
     });
     public.unwrap_or(Access::Broken)
 }
@@ -101,10 +97,7 @@ fn realm(value: &Value<'_>, section: &mut Section<'_>, above: Above, decoder: &m
             (None, _) => None,
         },
     };
-    Some(Access::Realm {
-        name: name?,
-        no_token: no_token?,
-    })
+    Some(Access::Realm { name: name?, no_token: no_token? })
 }
 
 /// The children of `all` or `any`. A broken child stays: without it, `all` would ask for less than was written.

@@ -14,12 +14,8 @@ enum Way {
     Echo,
 }
 
-const WAYS: [(&str, Way); 4] = [
-    ("upstream", Way::Upstream),
-    ("respond", Way::Respond),
-    ("redirect", Way::Redirect),
-    ("echo", Way::Echo),
-];
+const WAYS: [(&str, Way); 4] =
+    [("upstream", Way::Upstream), ("respond", Way::Respond), ("redirect", Way::Redirect), ("echo", Way::Echo)];
 
 /// The one action of a location.
 pub(super) fn action(location: &mut Section<'_>, decoder: &mut Decoder<'_>) -> Action {
@@ -48,9 +44,7 @@ fn respond(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Action> {
         Some((Answer::Body(form), value)) => {
             let body = body(form, &value, &mut section, decoder);
             let status = respond_status(status.as_ref(), 200..=599, decoder);
-            status
-                .zip(body)
-                .map(|(status, body)| Action::Respond(Respond { status, body }))
+            status.zip(body).map(|(status, body)| Action::Respond(Respond { status, body }))
         }
         Some((Answer::Echo, value)) => {
             // The echo is what an upstream would have answered: nothing here can change it.
@@ -85,10 +79,7 @@ fn redirect(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Action> {
     };
     let to = section.required("to", decoder, located_text);
     section.close(&[], decoder);
-    Some(Action::Redirect {
-        status: status?,
-        to: to?,
-    })
+    Some(Action::Redirect { status: status?, to: to? })
 }
 
 /// A status that sends the client elsewhere (RFC 9110 §15.4).
@@ -96,9 +87,6 @@ pub(super) fn redirect_status(value: &Value<'_>, decoder: &mut Decoder<'_>) -> O
     let expected = "a redirect: 301, 302, 303, 307 or 308";
     parsed(expected, value, decoder, |text| match number(text, 301..=308) {
         Ok(status @ (301 | 302 | 303 | 307 | 308)) => u16::try_from(status).map_err(|_| expected.to_owned()),
-        Ok(_) | Err(_) => Err(format!(
-            "expected {expected}, found {}",
-            super::super::place::quoted(text)
-        )),
+        Ok(_) | Err(_) => Err(format!("expected {expected}, found {}", super::super::place::quoted(text))),
     })
 }

@@ -28,26 +28,19 @@ fn headers(
     let mut headers: Vec<HeaderTemplate> = Vec::new();
     for (key, node) in value.entries("a mapping of headers (\"Name: value\")", decoder)? {
         let entry = Value::of_key(value.path(), key, node);
-        let place = Place {
-            path: entry.path().to_owned(),
-            line: key.line,
-            column: key.column,
-        };
+        let place = Place { path: entry.path().to_owned(), line: key.line, column: key.column };
         let text = read(&entry, decoder);
         let name = header_name(&key.text).and_then(|name| match refused(&name) {
             Some(reason) => Err(format!("{} cannot be set here: {reason}", quoted(&key.text))),
-            None if headers.iter().any(|header| *header.name == name) => Err(format!(
-                "{} stands here already; case makes no difference in header names",
-                quoted(&key.text)
-            )),
+            None if headers.iter().any(|header| *header.name == name) => {
+                Err(format!("{} stands here already; case makes no difference in header names", quoted(&key.text)))
+            }
             None => Ok(name),
         });
         match (name, text) {
             (Err(words), _) => decoder.problem(place, words),
-            (Ok(name), Some(text)) => headers.push(HeaderTemplate {
-                name: Located::new(name, place),
-                value: Located::new(text, entry.place()),
-            }),
+            (Ok(name), Some(text)) => headers
+                .push(HeaderTemplate { name: Located::new(name, place), value: Located::new(text, entry.place()) }),
             (Ok(_), None) => {}
         }
     }
@@ -78,10 +71,8 @@ fn edit_refused(name: &HeaderName) -> Option<&'static str> {
 
 /// RFC 9110 §7.6.1.
 fn hop_by_hop(name: &str) -> Option<&'static str> {
-    let listed = matches!(
-        name,
-        "connection" | "keep-alive" | "te" | "trailer" | "trailers" | "transfer-encoding" | "upgrade"
-    );
+    let listed =
+        matches!(name, "connection" | "keep-alive" | "te" | "trailer" | "trailers" | "transfer-encoding" | "upgrade");
     (listed || name.starts_with("proxy-")).then_some("it belongs to one connection only (RFC 9110 §7.6.1)")
 }
 
@@ -117,23 +108,10 @@ mod tests {
 
     #[test]
     fn edits_leave_framing_and_host_alone() {
-        for name in [
-            "Host",
-            "Content-Length",
-            "Transfer-Encoding",
-            "Connection",
-            "Proxy-Connection",
-            "TE",
-        ] {
+        for name in ["Host", "Content-Length", "Transfer-Encoding", "Connection", "Proxy-Connection", "TE"] {
             assert!(edit_refused(&header_name(name).unwrap()).is_some(), "{name}");
         }
-        for name in [
-            "Authorization",
-            "Cookie",
-            "Content-Type",
-            "X-Env",
-            "Strict-Transport-Security",
-        ] {
+        for name in ["Authorization", "Cookie", "Content-Type", "X-Env", "Strict-Transport-Security"] {
             assert!(edit_refused(&header_name(name).unwrap()).is_none(), "{name}");
         }
     }

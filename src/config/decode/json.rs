@@ -20,14 +20,8 @@ pub(super) fn json(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Zeroi
 fn write(value: &Value<'_>, out: &mut String, decoder: &mut Decoder<'_>) -> bool {
     match &value.node().kind {
         Kind::Broken => false,
-        Kind::Scalar {
-            text,
-            style: Style::Quoted,
-        } => write_text(text, out),
-        Kind::Scalar {
-            text,
-            style: Style::Plain | Style::Filled,
-        } => write_plain(text, value, out, decoder),
+        Kind::Scalar { text, style: Style::Quoted } => write_text(text, out),
+        Kind::Scalar { text, style: Style::Plain | Style::Filled } => write_plain(text, value, out, decoder),
         Kind::Sequence(items) => write_items(items, value, out, decoder),
         Kind::Mapping(entries) => {
             let mut complete = true;
@@ -75,10 +69,7 @@ fn write_plain(text: &str, value: &Value<'_>, out: &mut String, decoder: &mut De
         "true" | "True" | "TRUE" => out.push_str("true"),
         "false" | "False" | "FALSE" => out.push_str("false"),
         _ if is_not_finite(text) => {
-            value.problem(
-                "JSON has no infinity and no \"not a number\"; in quotes it is text",
-                decoder,
-            );
+            value.problem("JSON has no infinity and no \"not a number\"; in quotes it is text", decoder);
             return false;
         }
         _ => match number(text) {
@@ -98,10 +89,7 @@ fn is_not_finite(text: &str) -> bool {
 fn number(text: &str) -> Option<String> {
     let radix = |digits: &str, radix| {
         let valid = digits.chars().all(|c| c.is_digit(radix));
-        u128::from_str_radix(digits, radix)
-            .ok()
-            .filter(|_| valid)
-            .map(|number| number.to_string())
+        u128::from_str_radix(digits, radix).ok().filter(|_| valid).map(|number| number.to_string())
     };
     if let Some(digits) = text.strip_prefix("0o") {
         return radix(digits, 8);
@@ -153,20 +141,14 @@ mod tests {
         let mut decoder = Decoder::new(Path::new(""), &mut report);
         let converted = json(&Value::root(&root), &mut decoder);
         let problems: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
-        converted
-            .filter(|_| problems.is_empty())
-            .map(|text| text.as_str().to_owned())
-            .ok_or(problems)
+        converted.filter(|_| problems.is_empty()).map(|text| text.as_str().to_owned()).ok_or(problems)
     }
 
     #[test]
     fn plain_scalars_have_the_types_of_the_core_schema() {
         for (yaml, json) in [
             ("[1, -1, +1, 007, 656670838050885]", "[1,-1,1,7,656670838050885]"),
-            (
-                "[0x1F, 0o17, 1.50, .5, 1., 1e3, -.5E-2, +12e+3]",
-                "[31,15,1.50,0.5,1,1e3,-0.5e-2,12e+3]",
-            ),
+            ("[0x1F, 0o17, 1.50, .5, 1., 1e3, -.5E-2, +12e+3]", "[31,15,1.50,0.5,1,1e3,-0.5e-2,12e+3]"),
             ("[true, False, null, ~, ]", "[true,false,null,null]"),
             (
                 "[yes, off, 1_000, 1.2.3, 0x, 0xg, '-', '.', e5, 1e, 0x+1]",

@@ -56,10 +56,7 @@ const ENCODINGS: [(&str, SecretEncoding); 4] = [
 pub(super) fn key_sets(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<KeySet>> {
     named(value, decoder, |name, value, decoder| {
         let sources = some("nothing could be verified with it", value, decoder, source);
-        KeySet {
-            name,
-            sources: sources.unwrap_or_default(),
-        }
+        KeySet { name, sources: sources.unwrap_or_default() }
     })
 }
 
@@ -84,11 +81,7 @@ fn source(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<KeySource> {
         from: key_origin(origin, &value, encoding, decoder)?,
         algorithms,
         kid,
-        weak_keys: if weak == Some(true) {
-            WeakKeys::DangerouslyAllow
-        } else {
-            WeakKeys::Refuse
-        },
+        weak_keys: if weak == Some(true) { WeakKeys::DangerouslyAllow } else { WeakKeys::Refuse },
     })
 }
 
@@ -107,10 +100,7 @@ fn key_origin(
         Origin::Jwks => {
             value.entries("a mapping: a JWK Set or a JWK", decoder)?;
             let json = json(value, decoder)?;
-            Some(KeyOrigin::Jwks(Located::new(
-                Secret::new(json.as_bytes()),
-                value.place(),
-            )))
+            Some(KeyOrigin::Jwks(Located::new(Secret::new(json.as_bytes()), value.place())))
         }
     }
 }
@@ -130,10 +120,7 @@ fn secret(value: &Value<'_>, encoding: SecretEncoding, decoder: &mut Decoder<'_>
 fn key_file(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<PathBuf>> {
     let name = file(value, decoder)?;
     if value.text("a file name", decoder)?.contains('{') {
-        value.problem(
-            "a file name with \"{\" (a source for each request) is not built yet",
-            decoder,
-        );
+        value.problem("a file name with \"{\" (a source for each request) is not built yet", decoder);
         return None;
     }
     Some(name)
@@ -142,10 +129,7 @@ fn key_file(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<Path
 fn refuse_stray_encoding(section: &Section<'_>, origin: Option<Origin>, decoder: &mut Decoder<'_>) {
     match origin {
         Some(Origin::JwksFile | Origin::PemFile | Origin::Jwks) if section.has("encoding") => {
-            decoder.problem(
-                section.place_of_key("encoding"),
-                "\"encoding\" belongs to \"secret\" or \"secret_file\"",
-            );
+            decoder.problem(section.place_of_key("encoding"), "\"encoding\" belongs to \"secret\" or \"secret_file\"");
         }
         Some(Origin::JwksFile | Origin::PemFile | Origin::Jwks | Origin::Secret | Origin::SecretFile) | None => {}
     }

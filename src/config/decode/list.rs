@@ -38,11 +38,7 @@ pub(super) fn one_or_some<'n, T>(
     decoder: &mut Decoder<'_>,
     read: impl Fn(&Value<'n>, &mut Decoder<'_>) -> Option<T>,
 ) -> Option<Vec<T>> {
-    if value.is_list() {
-        some(empty, value, decoder, read)
-    } else {
-        read(value, decoder).map(|item| vec![item])
-    }
+    if value.is_list() { some(empty, value, decoder, read) } else { read(value, decoder).map(|item| vec![item]) }
 }
 
 /// Leaves out and reports what stands in a list twice.
@@ -52,10 +48,7 @@ pub(super) fn distinct<T: PartialEq>(items: Vec<Located<T>>, decoder: &mut Decod
         match distinct.iter().find(|earlier| earlier.value == item.value) {
             Some(earlier) => {
                 let (line, column) = (earlier.place.line, earlier.place.column);
-                decoder.problem(
-                    item.place,
-                    format!("this stands in the list already, at {line}:{column}"),
-                );
+                decoder.problem(item.place, format!("this stands in the list already, at {line}:{column}"));
             }
             None => distinct.push(item),
         }
@@ -111,10 +104,8 @@ pub(super) fn methods(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Ve
         if !METHODS.contains(&method.as_str())
             && let Some(meant) = suggest(method.as_str(), METHODS)
         {
-            decoder.warning(
-                item.place(),
-                format!("{:?} is no standard method; did you mean {meant:?}?", method.as_str()),
-            );
+            decoder
+                .warning(item.place(), format!("{:?} is no standard method; did you mean {meant:?}?", method.as_str()));
         }
         Some(Located::new(method, item.place()))
     };

@@ -44,10 +44,7 @@ fn refuse_same(earlier: &Listener, later: &Listener, decoder: &mut Decoder<'_>) 
     }
     // Port 0 is a new port each time.
     if earlier.address.value == later.address.value && later.address.port() != 0 {
-        let words = format!(
-            "the listener of line {taken} has the address {} already",
-            *later.address
-        );
+        let words = format!("the listener of line {taken} has the address {} already", *later.address);
         decoder.problem(later.address.place.clone(), words);
     }
 }
@@ -67,24 +64,13 @@ fn listener(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Listener> {
     section.close(NOT_BUILT, decoder);
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let address = address.unwrap_or_else(|| Located::new(nowhere, place.clone()));
-    Some(Listener {
-        place,
-        name,
-        address,
-        http2,
-        redirect_to_https,
-        tls,
-    })
+    Some(Listener { place, name, address, http2, redirect_to_https, tls })
 }
 
 fn redirect_to_https(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<RedirectToHttps> {
     if !value.is_mapping() {
         let status = redirect_status(value, decoder)?;
-        return Some(RedirectToHttps {
-            status,
-            port: 443,
-            except: Vec::new(),
-        });
+        return Some(RedirectToHttps { status, port: 443, except: Vec::new() });
     }
     let mut section = Section::open(value, decoder)?;
     let status = section.optional("status", decoder, redirect_status);
@@ -106,9 +92,7 @@ fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Tls> {
         some("no client could connect", value, decoder, certificate)
     });
     section.close(NOT_BUILT_TLS, decoder);
-    Some(Tls {
-        certificates: certificates.unwrap_or_default(),
-    })
+    Some(Tls { certificates: certificates.unwrap_or_default() })
 }
 
 fn certificate(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Certificate> {
@@ -116,8 +100,5 @@ fn certificate(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Certifica
     let certificate = section.required("certificate", decoder, file);
     let key = section.required("key", decoder, file);
     section.close(&[], decoder);
-    Some(Certificate {
-        certificate: certificate?,
-        key: key?,
-    })
+    Some(Certificate { certificate: certificate?, key: key? })
 }

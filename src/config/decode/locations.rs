@@ -29,9 +29,7 @@ pub(super) fn locations(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
 fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
     let mut section = Section::open(value, decoder)?;
     let matcher = section.required("match", decoder, matcher);
-    let access = section.required_or("access", NOBODY_NAMED, decoder, |value, decoder| {
-        Some(access(value, decoder))
-    });
+    let access = section.required_or("access", NOBODY_NAMED, decoder, |value, decoder| Some(access(value, decoder)));
     let action = action(&mut section, decoder);
     let methods = section.optional("methods", decoder, methods);
     let identity_headers = section.optional("identity_headers", decoder, headers::identity);

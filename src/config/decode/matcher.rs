@@ -40,11 +40,5 @@ pub(super) fn matcher(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Ma
     let methods = section.optional("methods", decoder, methods);
     let place: Place = section.place();
     section.close(&[], decoder);
-    Some(Match {
-        place,
-        hosts: hosts.unwrap_or_default(),
-        listener,
-        path: path?,
-        methods,
-    })
+    Some(Match { place, hosts: hosts.unwrap_or_default(), listener, path: path?, methods })
 }

@@ -28,10 +28,7 @@ pub(super) fn access_log(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option
     let to = section.optional("to", decoder, log_target);
     let format = section.optional("format", decoder, log_format);
     section.close(&[], decoder);
-    Some(AccessLog {
-        to: to.unwrap_or_default(),
-        format: format.unwrap_or_default(),
-    })
+    Some(AccessLog { to: to.unwrap_or_default(), format: format.unwrap_or_default() })
 }
 
 fn log_target(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<LogTarget> {
@@ -43,10 +40,7 @@ fn log_target(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<LogTarget>
         _ => {}
     }
     if let Some(word) = suggest(&name, ["stdout", "stderr", "off"]) {
-        let words = format!(
-            "{} is taken for the name of a file; did you mean {word:?}?",
-            quoted(&name)
-        );
+        let words = format!("{} is taken for the name of a file; did you mean {word:?}?", quoted(&name));
         decoder.warning(value.place(), words);
     }
     file(value, decoder).map(LogTarget::File)
@@ -61,10 +55,7 @@ fn log_format(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<LogFormat>
         return Some(LogFormat::Template(format));
     }
     let meant = did_you_mean(&format, ["json"]);
-    let words = format!(
-        "expected \"json\" or a template like '{{client.ip}} …', found {}{meant}",
-        quoted(&format)
-    );
+    let words = format!("expected \"json\" or a template like '{{client.ip}} …', found {}{meant}", quoted(&format));
     value.problem(words, decoder);
     None
 }

@@ -46,13 +46,11 @@ fn credential(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decode
         realm.token = token;
     }
     section.optional("type", decoder, token_type);
-    let keys = section.required("keys", decoder, |value, decoder| {
-        one_or_more_texts("nothing could be verified", value, decoder)
-    });
+    let keys = section
+        .required("keys", decoder, |value, decoder| one_or_more_texts("nothing could be verified", value, decoder));
     realm.keys = keys.unwrap_or_default();
-    realm.algorithms = section.optional("algorithms", decoder, |value, decoder| {
-        located_texts("no token could pass", value, decoder)
-    });
+    realm.algorithms =
+        section.optional("algorithms", decoder, |value, decoder| located_texts("no token could pass", value, decoder));
     if let Some(entries) = section.optional("cache", decoder, cache) {
         realm.cache_entries = entries;
     }
@@ -81,18 +79,10 @@ fn rules(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>
 
 /// What follows when it passes, or does not.
 fn outcome(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>) {
-    let forms = [
-        ("header", ForwardToken::Header),
-        ("all", ForwardToken::All),
-        ("none", ForwardToken::None),
-    ];
+    let forms = [("header", ForwardToken::Header), ("all", ForwardToken::All), ("none", ForwardToken::None)];
     realm.challenge = section.optional("challenge", decoder, located_text);
-    realm.identity_headers = section
-        .optional("identity_headers", decoder, headers::identity)
-        .unwrap_or_default();
-    realm.forward_token = section
-        .optional("forward_token", decoder, word(&forms))
-        .unwrap_or(ForwardToken::Header);
+    realm.identity_headers = section.optional("identity_headers", decoder, headers::identity).unwrap_or_default();
+    realm.forward_token = section.optional("forward_token", decoder, word(&forms)).unwrap_or(ForwardToken::Header);
 }
 
 /// Signed is the only type that there is so far.
@@ -119,20 +109,12 @@ fn cache(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<usize> {
 fn requirement(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Requirement> {
     if !value.is_mapping() {
         let check: Located<String> = located_text(value, decoder)?;
-        return Some(Requirement {
-            check,
-            status: RequirementStatus::Forbidden,
-        });
+        return Some(Requirement { check, status: RequirementStatus::Forbidden });
     }
     let mut section = Section::open(value, decoder)?;
     let check = section.required("check", decoder, located_text);
-    let statuses = [
-        ("401", RequirementStatus::Unauthorized),
-        ("403", RequirementStatus::Forbidden),
-    ];
-    let status = section
-        .optional("status", decoder, word(&statuses))
-        .unwrap_or(RequirementStatus::Forbidden);
+    let statuses = [("401", RequirementStatus::Unauthorized), ("403", RequirementStatus::Forbidden)];
+    let status = section.optional("status", decoder, word(&statuses)).unwrap_or(RequirementStatus::Forbidden);
     section.close(&[], decoder);
     Some(Requirement { check: check?, status })
 }

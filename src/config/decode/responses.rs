@@ -14,14 +14,8 @@ pub(super) fn responses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
     let mut responses = Vec::new();
     for (key, node) in value.entries("a mapping of statuses (\"401: …\")", decoder)? {
         let entry = Value::of_key(value.path(), key, node);
-        let status = number(&key.text, 400..=599)
-            .ok()
-            .and_then(|status| u16::try_from(status).ok());
-        let place = Place {
-            path: entry.path().to_owned(),
-            line: key.line,
-            column: key.column,
-        };
+        let status = number(&key.text, 400..=599).ok().and_then(|status| u16::try_from(status).ok());
+        let place = Place { path: entry.path().to_owned(), line: key.line, column: key.column };
         if status.is_none() {
             let words = format!("expected a status from 400 to 599, found {}", quoted_key(&key.text));
             decoder.problem(place.clone(), words);
@@ -34,10 +28,7 @@ pub(super) fn responses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
         section.allow("type");
         section.close(NOT_BUILT, decoder);
         if let (Some(status), Some(body)) = (status, body) {
-            responses.push(CustomResponse {
-                status: Located::new(status, place),
-                body,
-            });
+            responses.push(CustomResponse { status: Located::new(status, place), body });
         }
     }
     Some(responses)

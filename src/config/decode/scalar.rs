@@ -29,11 +29,7 @@ pub(super) fn parsed<T>(
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<T> {
     let text = value.text(expected, decoder)?;
-    let outcome = if text.is_empty() {
-        Err(format!("expected {expected}, found empty text"))
-    } else {
-        parse(text)
-    };
+    let outcome = if text.is_empty() { Err(format!("expected {expected}, found empty text")) } else { parse(text) };
     outcome.map_err(|words| value.problem(words, decoder)).ok()
 }
 
@@ -124,11 +120,7 @@ pub(super) fn word<T: Copy>(words: &[(&'static str, T)]) -> impl FnOnce(&Value<'
         parsed(&expected, value, decoder, |text| {
             let found = words.iter().find(|(name, _)| *name == text);
             found.map(|(_, meaning)| *meaning).ok_or_else(|| {
-                format!(
-                    "expected {expected}, found {}{}",
-                    quoted(text),
-                    did_you_mean(text, names.iter().copied())
-                )
+                format!("expected {expected}, found {}{}", quoted(text), did_you_mean(text, names.iter().copied()))
             })
         })
     }
@@ -140,10 +132,7 @@ pub(super) fn request_path(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Opti
         if !text.starts_with('/') {
             Err(format!("a path begins with \"/\": {}", quoted(text)))
         } else if let Some(mark) = text.chars().find(|c| matches!(c, '?' | '#')) {
-            Err(format!(
-                "{} can never match: a path ends before its {mark:?}",
-                quoted(text)
-            ))
+            Err(format!("{} can never match: a path ends before its {mark:?}", quoted(text)))
         } else {
             Ok(text.to_owned())
         }

@@ -27,13 +27,7 @@ impl<'n> Section<'n> {
     pub fn open(value: &Value<'n>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let entries = value.entries("a mapping (\"key: value\")", decoder)?;
         let path = value.path().to_owned();
-        Some(Self {
-            entries,
-            path,
-            place: value.place(),
-            known: Vec::new(),
-            missing: Vec::new(),
-        })
+        Some(Self { entries, path, place: value.place(), known: Vec::new(), missing: Vec::new() })
     }
 
     /// Where it begins.
@@ -96,10 +90,7 @@ impl<'n> Section<'n> {
         match self.value(name) {
             Some(value) => read(&value, decoder),
             None => {
-                self.missing.push(Missing {
-                    names: vec![name],
-                    text: missing.to_owned(),
-                });
+                self.missing.push(Missing { names: vec![name], text: missing.to_owned() });
                 None
             }
         }
@@ -114,10 +105,8 @@ impl<'n> Section<'n> {
         decoder: &mut Decoder<'_>,
     ) -> Option<(T, Value<'n>)> {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-        let mut written: Vec<_> = choices
-            .iter()
-            .filter_map(|(name, choice)| Some((*name, *choice, self.value(name)?)))
-            .collect();
+        let mut written: Vec<_> =
+            choices.iter().filter_map(|(name, choice)| Some((*name, *choice, self.value(name)?))).collect();
         written.sort_by_key(|(name, ..)| self.entries.iter().position(|(key, _)| key.text == *name));
         let mut written = written.into_iter();
         match (written.next(), written.next()) {
@@ -131,10 +120,7 @@ impl<'n> Section<'n> {
             }
             (Some((_, choice, value)), None) => Some((choice, value)),
             (Some((first, ..)), Some((second, ..))) => {
-                let text = format!(
-                    "{first:?} and {second:?} together: exactly one of {} is allowed",
-                    listed(&names)
-                );
+                let text = format!("{first:?} and {second:?} together: exactly one of {} is allowed", listed(&names));
                 decoder.problem(self.place_of_key(second), text);
                 None
             }
@@ -161,10 +147,9 @@ impl<'n> Section<'n> {
                 None => suggest(name, candidates),
             };
             let text = match (glued, suggestion) {
-                (Some(_), Some(name)) => format!(
-                    "unknown key {}; a space is missing after \"{name}:\"",
-                    quoted_key(&key.text)
-                ),
+                (Some(_), Some(name)) => {
+                    format!("unknown key {}; a space is missing after \"{name}:\"", quoted_key(&key.text))
+                }
                 (None, Some(name)) => format!("unknown key {}; did you mean {name:?}?", quoted_key(&key.text)),
                 (Some(_) | None, None) => format!("unknown key {}", quoted_key(&key.text)),
             };
@@ -183,11 +168,7 @@ impl<'n> Section<'n> {
     }
 
     fn place_at(&self, key: &Key) -> Place {
-        Place {
-            path: self.path.clone(),
-            line: key.line,
-            column: key.column,
-        }
+        Place { path: self.path.clone(), line: key.line, column: key.column }
     }
 }
 
@@ -201,11 +182,7 @@ pub(super) fn named<'n, T>(
     let mut all = Vec::with_capacity(entries.len());
     for (key, node) in entries {
         let entry = Value::of_key(value.path(), key, node);
-        let place = Place {
-            path: entry.path().to_owned(),
-            line: key.line,
-            column: key.column,
-        };
+        let place = Place { path: entry.path().to_owned(), line: key.line, column: key.column };
         if key.text.is_empty() {
             decoder.problem(place.clone(), "a name is empty");
         }

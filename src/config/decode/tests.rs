@@ -37,11 +37,7 @@ fn good(text: &str) -> super::Config {
 fn told(loaded: &Loaded) -> Vec<String> {
     let told = |problem: &super::super::Problem| {
         let path = &problem.place.path;
-        if path.is_empty() {
-            problem.text.clone()
-        } else {
-            format!("{path}: {}", problem.text)
-        }
+        if path.is_empty() { problem.text.clone() } else { format!("{path}: {}", problem.text) }
     };
     loaded.problems.iter().map(told).collect()
 }
@@ -49,10 +45,7 @@ fn told(loaded: &Loaded) -> Vec<String> {
 /// `text` has exactly one problem, which begins with `start` and contains `words`.
 fn refused(text: &str, start: &str, words: &str) {
     let told = told(&loaded(text));
-    assert!(
-        told.len() == 1 && told[0].starts_with(start) && told[0].contains(words),
-        "{text}: {told:#?}"
-    );
+    assert!(told.len() == 1 && told[0].starts_with(start) && told[0].contains(words), "{text}: {told:#?}");
 }
 
 #[test]
@@ -60,11 +53,7 @@ fn a_listener_is_required() {
     let told = told(&parse("realms: {}", Path::new(""), &|_| None));
     assert_eq!(told, ["at least one listener is required: add \"listeners\""]);
     refused("listeners: []", "listeners: ", "at least one listener is required");
-    refused(
-        "listener: []\nlisteners: [{ address: 127.0.0.1:1 }]",
-        "unknown key \"listener\"; did you mean",
-        "",
-    );
+    refused("listener: []\nlisteners: [{ address: 127.0.0.1:1 }]", "unknown key \"listener\"; did you mean", "");
     let misspelt = told_of("listners: []\n");
     assert_eq!(misspelt, ["unknown key \"listners\"; did you mean \"listeners\"?"]);
 }
@@ -93,16 +82,7 @@ fn a_file_is_a_mapping() {
 
 #[test]
 fn nothing_is_told_where_a_value_is_needed() {
-    for text in [
-        "realms:",
-        "realms: ~",
-        "keys: null",
-        "upstreams:",
-        "admin:",
-        "process:",
-        "responses:",
-        "locations:",
-    ] {
+    for text in ["realms:", "realms: ~", "keys: null", "upstreams:", "admin:", "process:", "responses:", "locations:"] {
         let section = text.split(':').next().unwrap();
         refused(&format!("{text}\n"), &format!("{section}: expected "), "found nothing");
     }
@@ -116,9 +96,5 @@ fn a_template_without_quotes_is_recognised() {
 
 #[test]
 fn what_is_not_built_yet_at_the_top_is_said() {
-    refused(
-        "forward_auth: { verifier: { url: http://x } }",
-        "\"forward_auth\" is not built yet",
-        "",
-    );
+    refused("forward_auth: { verifier: { url: http://x } }", "\"forward_auth\" is not built yet", "");
 }

@@ -15,11 +15,8 @@ enum Carrier {
     Header,
 }
 
-const CARRIERS: [(&str, Carrier); 3] = [
-    ("cookie", Carrier::Cookie),
-    ("query", Carrier::Query),
-    ("header", Carrier::Header),
-];
+const CARRIERS: [(&str, Carrier); 3] =
+    [("cookie", Carrier::Cookie), ("query", Carrier::Query), ("header", Carrier::Header)];
 
 /// `token`: one source or several different ones.
 pub(super) fn token(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<TokenSource>> {
@@ -33,11 +30,7 @@ fn source(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<TokenSource> {
     if !value.is_mapping() {
         return parsed(expected, value, decoder, |text| match text {
             "bearer" => Ok(TokenSource::Bearer),
-            _ => Err(format!(
-                "expected {expected}, found {}{}",
-                quoted(text),
-                did_you_mean(text, ["bearer"])
-            )),
+            _ => Err(format!("expected {expected}, found {}{}", quoted(text), did_you_mean(text, ["bearer"]))),
         });
     }
     let mut section = Section::open(value, decoder)?;
@@ -58,8 +51,6 @@ fn source(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<TokenSource> {
 
 fn header(value: &Value<'_>, section: &mut Section<'_>, decoder: &mut Decoder<'_>) -> Option<TokenSource> {
     let name = parsed("a header name", value, decoder, header_name);
-    let scheme = section.optional("scheme", decoder, |value, decoder| {
-        parsed("a scheme", value, decoder, scheme)
-    });
+    let scheme = section.optional("scheme", decoder, |value, decoder| parsed("a scheme", value, decoder, scheme));
     Some(TokenSource::Header { name: name?, scheme })
 }

@@ -27,16 +27,13 @@ pub(super) fn upstreams(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
         let Some(mut section) = Section::open(value, decoder) else {
             return upstream;
         };
-        let servers = section.required("servers", decoder, |value, decoder| {
-            some("no request could be sent on", value, decoder, server)
-        });
+        let servers = section
+            .required("servers", decoder, |value, decoder| some("no request could be sent on", value, decoder, server));
         upstream.servers = servers.unwrap_or_default();
         upstream.host = section.optional("host", decoder, located(host));
         upstream.tls = section.optional("tls", decoder, tls);
         upstream.timeouts = section.optional("timeouts", decoder, timeouts).unwrap_or_default();
-        upstream.retries = section
-            .optional("retries", decoder, count(0..=MOST_RETRIES))
-            .unwrap_or(upstream.retries);
+        upstream.retries = section.optional("retries", decoder, count(0..=MOST_RETRIES)).unwrap_or(upstream.retries);
         section.close(NOT_BUILT, decoder);
         upstream
     })
@@ -44,20 +41,14 @@ pub(super) fn upstreams(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
 
 fn server(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Server> {
     if !value.is_mapping() {
-        return Some(Server {
-            address: address(value, decoder)?,
-            weight: 1,
-        });
+        return Some(Server { address: address(value, decoder)?, weight: 1 });
     }
     let mut section = Section::open(value, decoder)?;
     let address = section.required("address", decoder, address);
     let weight = section.optional("weight", decoder, number(1..=HEAVIEST));
     section.close(SERVER_NOT_BUILT, decoder);
     let weight = weight.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
-    Some(Server {
-        address: address?,
-        weight,
-    })
+    Some(Server { address: address?, weight })
 }
 
 fn address(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<ServerAddress>> {
@@ -74,10 +65,7 @@ fn host(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
         let authority = text.parse::<http::uri::Authority>().ok();
         match authority.filter(|_| !text.contains('@')) {
             Some(_) => Ok(text.to_owned()),
-            None => Err(format!(
-                "expected a host like app.internal or app.internal:8080, found {}",
-                quoted(text)
-            )),
+            None => Err(format!("expected a host like app.internal or app.internal:8080, found {}", quoted(text))),
         }
     })
 }
@@ -106,10 +94,7 @@ fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<UpstreamTls> {
     let verify = match section.optional("verify", decoder, boolean) {
         Some(false) => {
             let place = section.place_of_key("verify");
-            decoder.warning(
-                place,
-                "\"verify: false\": anybody on the way can read and change these requests",
-            );
+            decoder.warning(place, "\"verify: false\": anybody on the way can read and change these requests");
             VerifyPeer::No
         }
         Some(true) | None => VerifyPeer::Yes,
@@ -117,22 +102,13 @@ fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<UpstreamTls> {
     let client = client_certificate(&mut section, decoder);
     let place = section.place();
     section.close(&[], decoder);
-    Some(UpstreamTls {
-        place,
-        server_name,
-        ca,
-        verify,
-        client,
-    })
+    Some(UpstreamTls { place, server_name, ca, verify, client })
 }
 
 /// `certificate` and `key`: both or none.
 fn client_certificate(section: &mut Section<'_>, decoder: &mut Decoder<'_>) -> Option<Certificate> {
     let lonely = |place: Place, there: &str, missing: &str, decoder: &mut Decoder<'_>| {
-        decoder.problem(
-            place,
-            format!("{there:?} without {missing:?}: a client certificate needs both"),
-        );
+        decoder.problem(place, format!("{there:?} without {missing:?}: a client certificate needs both"));
     };
     match (section.has("certificate"), section.has("key")) {
         (true, false) => lonely(section.place_of_key("certificate"), "certificate", "key", decoder),
@@ -141,8 +117,5 @@ fn client_certificate(section: &mut Section<'_>, decoder: &mut Decoder<'_>) -> O
     }
     let certificate = section.optional("certificate", decoder, file);
     let key = section.optional("key", decoder, file);
-    Some(Certificate {
-        certificate: certificate?,
-        key: key?,
-    })
+    Some(Certificate { certificate: certificate?, key: key? })
 }

@@ -13,10 +13,7 @@ pub(super) struct Value<'n> {
 impl<'n> Value<'n> {
     /// The file itself.
     pub fn root(node: &'n Node) -> Self {
-        Self {
-            node,
-            path: String::new(),
-        }
+        Self { node, path: String::new() }
     }
 
     /// A node at a path that is known already.
@@ -26,19 +23,12 @@ impl<'n> Value<'n> {
 
     /// The value of a key below `path`.
     pub fn of_key(path: &str, key: &Key, node: &'n Node) -> Self {
-        Self {
-            node,
-            path: path_of_key(path, &key.text),
-        }
+        Self { node, path: path_of_key(path, &key.text) }
     }
 
     /// Where it stands.
     pub fn place(&self) -> Place {
-        Place {
-            path: self.path.clone(),
-            line: self.node.line,
-            column: self.node.column,
-        }
+        Place { path: self.path.clone(), line: self.node.line, column: self.node.column }
     }
 
     /// The way to it through the keys.
@@ -83,10 +73,7 @@ impl<'n> Value<'n> {
                 items
                     .iter()
                     .enumerate()
-                    .map(|(index, node)| Value {
-                        node,
-                        path: path_of_item(&self.path, index),
-                    })
+                    .map(|(index, node)| Value { node, path: path_of_item(&self.path, index) })
                     .collect(),
             ),
             Kind::Scalar { .. } | Kind::Mapping(_) | Kind::Broken => self.mismatch(expected, decoder),

@@ -49,9 +49,6 @@ pub struct Process {
 
 impl Default for Process {
     fn default() -> Self {
-        Self {
-            threads: 0,
-            shutdown_timeout: Duration::from_secs(30),
-        }
+        Self { threads: 0, shutdown_timeout: Duration::from_secs(30) }
     }
 }

@@ -27,14 +27,7 @@ pub struct Upstream {
 impl Upstream {
     /// An upstream with the defaults of the contract, without servers.
     pub fn new(name: Located<String>) -> Self {
-        Self {
-            name,
-            servers: Vec::new(),
-            host: None,
-            tls: None,
-            timeouts: Timeouts::default(),
-            retries: 1,
-        }
+        Self { name, servers: Vec::new(), host: None, tls: None, timeouts: Timeouts::default(), retries: 1 }
     }
 }
 
@@ -87,11 +80,6 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
-        Self {
-            connect: Duration::from_secs(2),
-            read: minute,
-            write: minute,
-            idle: minute,
-        }
+        Self { connect: Duration::from_secs(2), read: minute, write: minute, idle: minute }
     }
 }

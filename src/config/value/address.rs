@@ -74,9 +74,7 @@ pub fn server_address(text: &str) -> Result<ServerAddress, String> {
         };
     }
     if text.contains("://") {
-        return Err(format!(
-            "{shown} has a scheme: write HOST:PORT, and \"tls\" in the upstream for https"
-        ));
+        return Err(format!("{shown} has a scheme: write HOST:PORT, and \"tls\" in the upstream for https"));
     }
     let address = match text.parse::<SocketAddr>() {
         Ok(address) => ServerAddress::Inet(address),
@@ -107,16 +105,8 @@ fn named_server(text: &str) -> Result<ServerAddress, String> {
 }
 
 fn missing_port(address: &str) -> String {
-    let bracketed = if address.contains(':') {
-        format!("[{address}]")
-    } else {
-        address.to_owned()
-    };
-    format!(
-        "{} has no port: write {}",
-        quoted(address),
-        quoted(&format!("{bracketed}:8080"))
-    )
+    let bracketed = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+    format!("{} has no port: write {}", quoted(address), quoted(&format!("{bracketed}:8080")))
 }
 
 fn is_port(text: &str) -> bool {
@@ -143,11 +133,7 @@ mod tests {
             ("127.0.0.1:99999", "expected an IP address and a port"),
             ("", "expected an IP address and a port"),
         ] {
-            assert!(
-                socket_address(text).unwrap_err().contains(words),
-                "{text}: {:?}",
-                socket_address(text)
-            );
+            assert!(socket_address(text).unwrap_err().contains(words), "{text}: {:?}", socket_address(text));
         }
     }
 
@@ -162,10 +148,7 @@ mod tests {
         ] {
             assert_eq!(server_address(text).unwrap().to_string(), shown);
         }
-        assert!(matches!(
-            server_address("app:1"),
-            Ok(ServerAddress::Name { port: 1, .. })
-        ));
+        assert!(matches!(server_address("app:1"), Ok(ServerAddress::Name { port: 1, .. })));
     }
 
     #[test]
@@ -185,11 +168,7 @@ mod tests {
             ("unix:", "names no socket"),
             ("", "expected HOST:PORT"),
         ] {
-            assert!(
-                server_address(text).unwrap_err().contains(words),
-                "{text}: {:?}",
-                server_address(text)
-            );
+            assert!(server_address(text).unwrap_err().contains(words), "{text}: {:?}", server_address(text));
         }
     }
 }

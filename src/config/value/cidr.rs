@@ -41,12 +41,8 @@ impl fmt::Display for Cidr {
 /// # Errors
 /// Words that say what is wrong; with bits set after the prefix, the block that was probably meant.
 pub fn cidr(text: &str) -> Result<Cidr, String> {
-    let expected = || {
-        format!(
-            "expected an address or a block like 10.0.0.0/8 or 2001:db8::/32, found {}",
-            quoted(text)
-        )
-    };
+    let expected =
+        || format!("expected an address or a block like 10.0.0.0/8 or 2001:db8::/32, found {}", quoted(text));
     let (address, prefix) = match text.split_once('/') {
         Some((address, prefix)) => (address, Some(prefix)),
         None => (text, None),
@@ -56,19 +52,13 @@ pub fn cidr(text: &str) -> Result<Cidr, String> {
     let prefix = match prefix {
         None => bits,
         Some(digits) => u8::try_from(super::number(digits, 0..=u64::from(bits)).map_err(|_| {
-            format!(
-                "expected a prefix length from 0 to {bits} after the \"/\", found {}",
-                quoted(text)
-            )
+            format!("expected a prefix length from 0 to {bits} after the \"/\", found {}", quoted(text))
         })?)
         .map_err(|_| expected())?,
     };
     let network = masked(address, prefix);
     if network != address {
-        return Err(format!(
-            "{} has bits set after its prefix; did you mean {network}/{prefix}?",
-            quoted(text)
-        ));
+        return Err(format!("{} has bits set after its prefix; did you mean {network}/{prefix}?", quoted(text)));
     }
     Ok(canonical(network, prefix))
 }

@@ -19,11 +19,7 @@ pub fn header_name(text: &str) -> Result<HeaderName, String> {
 pub fn method(text: &str) -> Result<Method, String> {
     let upper = text.to_ascii_uppercase();
     if upper != text {
-        return Err(format!(
-            "methods are upper case: write {}, not {}",
-            quoted(&upper),
-            quoted(text)
-        ));
+        return Err(format!("methods are upper case: write {}, not {}", quoted(&upper), quoted(text)));
     }
     Method::from_bytes(text.as_bytes()).map_err(|_| format!("{} is no method (RFC 9110 §9.1)", quoted(text)))
 }
@@ -57,10 +53,7 @@ pub fn media_type(text: &str) -> Result<String, String> {
     if named && HeaderValue::from_str(text).is_ok() {
         Ok(text.to_owned())
     } else {
-        Err(format!(
-            "expected a media type like \"text/plain; charset=utf-8\", found {}",
-            quoted(text)
-        ))
+        Err(format!("expected a media type like \"text/plain; charset=utf-8\", found {}", quoted(text)))
     }
 }
 

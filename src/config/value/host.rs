@@ -38,33 +38,24 @@ pub fn host_pattern(text: &str) -> Result<HostPattern, String> {
         return Err("\"*\" is no host: leave \"host\" out to match every host".to_owned());
     }
     if text.contains('/') {
-        return Err(format!(
-            "{shown} is more than a host: leave out the scheme and the path"
-        ));
+        return Err(format!("{shown} is more than a host: leave out the scheme and the path"));
     }
     if let Some(address) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         let address: Ipv6Addr = address.parse().map_err(|_| format!("{shown} is no IPv6 address"))?;
         return Ok(HostPattern::Exact(format!("[{address}]")));
     }
     if text.parse::<Ipv6Addr>().is_ok() {
-        return Err(format!(
-            "an IPv6 address stands in brackets: write {}",
-            quoted(&format!("[{text}]"))
-        ));
+        return Err(format!("an IPv6 address stands in brackets: write {}", quoted(&format!("[{text}]"))));
     }
     if text.contains(':') {
-        return Err(format!(
-            "{shown} has a port: a host is matched without it (use \"listener\" to tell ports apart)"
-        ));
+        return Err(format!("{shown} has a port: a host is matched without it (use \"listener\" to tell ports apart)"));
     }
     let (end, wildcard) = match text.strip_prefix("*.") {
         Some(end) => (end, Some(())),
         None => (text, None),
     };
     if end.contains('*') {
-        return Err(format!(
-            "{shown}: \"*\" may only stand for the first labels, as in \"*.example.com\""
-        ));
+        return Err(format!("{shown}: \"*\" may only stand for the first labels, as in \"*.example.com\""));
     }
     let name = host_name(end.strip_suffix('.').unwrap_or(end))?;
     match wildcard {
@@ -85,24 +76,15 @@ pub fn host_name(text: &str) -> Result<String, String> {
     }
     let label = |label: &str| {
         (1..=LONGEST_LABEL).contains(&label.len())
-            && label
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
     // A last label of digits makes it an attempt at IPv4 (URL Standard, "ends in a number").
-    let numeric = text
-        .rsplit('.')
-        .next()
-        .is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+    let numeric = text.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
     let valid =
         text.len() <= LONGEST_NAME && text.split('.').all(label) && (!numeric || text.parse::<Ipv4Addr>().is_ok());
-    if valid {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err(format!("{shown} is no host name"))
-    }
+    if valid { Ok(text.to_ascii_lowercase()) } else { Err(format!("{shown} is no host name")) }
 }
 
 #[cfg(test)]
@@ -145,11 +127,7 @@ mod tests {
             ("a b", "no host name"),
             ("", "no host name"),
         ] {
-            assert!(
-                host_pattern(text).unwrap_err().contains(words),
-                "{text}: {:?}",
-                host_pattern(text)
-            );
+            assert!(host_pattern(text).unwrap_err().contains(words), "{text}: {:?}", host_pattern(text));
         }
         assert!(host_name(&"a.".repeat(200)).is_err());
         assert!(host_name(&"a".repeat(64)).is_err());

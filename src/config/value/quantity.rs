@@ -21,15 +21,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if unit.is_empty() {
         return match amount {
             0 => Ok(Duration::ZERO),
-            _ => Err(format!(
-                "a duration needs a unit: write {amount}s for seconds or {amount}ms for milliseconds"
-            )),
+            _ => Err(format!("a duration needs a unit: write {amount}s for seconds or {amount}ms for milliseconds")),
         };
     }
-    let (_, milliseconds) = UNITS_OF_TIME
-        .into_iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or_else(expected)?;
+    let (_, milliseconds) = UNITS_OF_TIME.into_iter().find(|(name, _)| *name == unit).ok_or_else(expected)?;
     amount
         .checked_mul(milliseconds)
         .map(Duration::from_millis)
@@ -50,13 +45,8 @@ pub fn size(text: &str) -> Result<u64, String> {
             _ => Err(format!("a size needs a unit: write {amount}KiB or {amount}MiB")),
         };
     }
-    let (_, octets) = UNITS_OF_SIZE
-        .into_iter()
-        .find(|(name, _)| *name == unit)
-        .ok_or_else(expected)?;
-    amount
-        .checked_mul(octets)
-        .ok_or_else(|| format!("{} is too large", quoted(text)))
+    let (_, octets) = UNITS_OF_SIZE.into_iter().find(|(name, _)| *name == unit).ok_or_else(expected)?;
+    amount.checked_mul(octets).ok_or_else(|| format!("{} is too large", quoted(text)))
 }
 
 /// A whole number in decimal digits within a range.
@@ -78,9 +68,7 @@ fn amount_and_unit(text: &str) -> Option<(u64, &str)> {
 
 /// Digits only: `parse` alone would take a leading `+`.
 fn decimal(text: &str) -> Option<u64> {
-    text.parse()
-        .ok()
-        .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -90,14 +78,9 @@ mod tests {
 
     #[test]
     fn durations_have_a_unit() {
-        for (text, milliseconds) in [
-            ("250ms", 250),
-            ("30s", 30_000),
-            ("15m", 900_000),
-            ("1h", 3_600_000),
-            ("0s", 0),
-            ("0", 0),
-        ] {
+        for (text, milliseconds) in
+            [("250ms", 250), ("30s", 30_000), ("15m", 900_000), ("1h", 3_600_000), ("0s", 0), ("0", 0)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
         for (text, words) in [
@@ -113,11 +96,7 @@ mod tests {
             ("9999999999999999999h", "longer than 100 years"),
             ("9000000h", "longer than 100 years"),
         ] {
-            assert!(
-                duration(text).unwrap_err().contains(words),
-                "{text}: {:?}",
-                duration(text)
-            );
+            assert!(duration(text).unwrap_err().contains(words), "{text}: {:?}", duration(text));
         }
     }
 

@@ -22,10 +22,7 @@ type Position = (u32, u32);
 
 fn at(span: &Span) -> Position {
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    (
-        count(span.start.line()).max(1),
-        count(span.start.col().saturating_add(1)),
-    )
+    (count(span.start.line()).max(1), count(span.start.col().saturating_add(1)))
 }
 
 /// A tree under construction.
@@ -61,14 +58,7 @@ enum Next {
 impl<'r> Builder<'r> {
     /// Nothing built yet; problems go to `report`.
     pub fn new(report: &'r mut Report) -> Self {
-        Self {
-            open: Vec::new(),
-            anchors: HashMap::new(),
-            copies: 0,
-            root: None,
-            documents: 0,
-            report,
-        }
+        Self { open: Vec::new(), anchors: HashMap::new(), copies: 0, root: None, documents: 0, report }
     }
 
     /// The tree, if there was a document.
@@ -85,15 +75,8 @@ impl<'r> Builder<'r> {
             Event::Alias(anchor) => self.alias(anchor, position),
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), position);
-                let style = if style == ScalarStyle::Plain {
-                    Style::Plain
-                } else {
-                    Style::Quoted
-                };
-                let kind = Kind::Scalar {
-                    text: Zeroizing::new(text.into_owned()),
-                    style,
-                };
+                let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
+                let kind = Kind::Scalar { text: Zeroizing::new(text.into_owned()), style };
                 self.attach(kind, anchor, position);
                 Ok(())
             }
@@ -103,14 +86,7 @@ impl<'r> Builder<'r> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse_tag(tag.as_deref(), position);
-                self.open(
-                    anchor,
-                    position,
-                    Inside::Mapping {
-                        entries: Vec::new(),
-                        next: Next::Key,
-                    },
-                )
+                self.open(anchor, position, Inside::Mapping { entries: Vec::new(), next: Next::Key })
             }
             Event::SequenceEnd | Event::MappingEnd => {
                 self.close();
@@ -124,10 +100,7 @@ impl<'r> Builder<'r> {
         if self.documents == 1 {
             return Ok(());
         }
-        self.problem(
-            position,
-            "a second document begins here; a configuration is one document",
-        );
+        self.problem(position, "a second document begins here; a configuration is one document");
         Err(Lost)
     }
 
@@ -136,21 +109,12 @@ impl<'r> Builder<'r> {
             self.problem(position, format!("nested deeper than {DEEPEST} levels"));
             return Err(Lost);
         }
-        self.open.push(Open {
-            anchor,
-            position,
-            inside,
-        });
+        self.open.push(Open { anchor, position, inside });
         Ok(())
     }
 
     fn close(&mut self) {
-        let Some(Open {
-            anchor,
-            position,
-            inside,
-        }) = self.open.pop()
-        else {
+        let Some(Open { anchor, position, inside }) = self.open.pop() else {
             return;
         };
         let kind = match inside {
@@ -173,10 +137,7 @@ impl<'r> Builder<'r> {
             return Err(Lost);
         }
         if self.open.len().saturating_add(levels) > DEEPEST {
-            self.problem(
-                position,
-                format!("this alias nests values deeper than {DEEPEST} levels"),
-            );
+            self.problem(position, format!("this alias nests values deeper than {DEEPEST} levels"));
             return Err(Lost);
         }
         self.place_node(node);
@@ -227,14 +188,8 @@ impl<'r> Builder<'r> {
     fn problem(&mut self, (line, column): Position, text: impl Into<String>) {
         let path = self.open.iter().fold(String::new(), |path, open| match &open.inside {
             Inside::Sequence(items) => path_of_item(&path, items.len()),
-            Inside::Mapping {
-                next: Next::ValueOf(key),
-                ..
-            } => path_of_key(&path, &key.text),
-            Inside::Mapping {
-                next: Next::Key | Next::ValueOfNothing,
-                ..
-            } => path,
+            Inside::Mapping { next: Next::ValueOf(key), .. } => path_of_key(&path, &key.text),
+            Inside::Mapping { next: Next::Key | Next::ValueOfNothing, .. } => path,
         });
         self.report.problem(Place { path, line, column }, text);
     }
@@ -261,22 +216,12 @@ fn key(node: Node, entries: &[(Key, Node)]) -> Result<Key, (Position, String)> {
         return Err((position, "a key is text, not a list or a mapping".to_owned()));
     };
     if style == Style::Plain && text.as_str() == "<<" {
-        return Err((
-            position,
-            "merge keys (\"<<\") are not part of this language: repeat what is meant".to_owned(),
-        ));
+        return Err((position, "merge keys (\"<<\") are not part of this language: repeat what is meant".to_owned()));
     }
     if let Some((first, _)) = entries.iter().find(|(key, _)| key.text == *text) {
         let (line, column) = (first.line, first.column);
         let shown = quoted_key(&text);
-        return Err((
-            position,
-            format!("duplicate key {shown}: it stands at {line}:{column} already"),
-        ));
+        return Err((position, format!("duplicate key {shown}: it stands at {line}:{column} already")));
     }
-    Ok(Key {
-        text: text.as_str().to_owned(),
-        line: position.0,
-        column: position.1,
-    })
+    Ok(Key { text: text.as_str().to_owned(), line: position.0, column: position.1 })
 }

@@ -5,10 +5,7 @@ use super::*;
 /// The tree in one line: `key@line:column=value@line:column`.
 fn shown(node: &Node) -> String {
     let inner = match &node.kind {
-        Kind::Scalar {
-            text,
-            style: Style::Plain,
-        } => text.as_str().to_owned(),
+        Kind::Scalar { text, style: Style::Plain } => text.as_str().to_owned(),
         Kind::Scalar { text, .. } => format!("'{}'", text.as_str()),
         Kind::Sequence(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(" ")),
         Kind::Mapping(entries) => {
@@ -41,14 +38,8 @@ fn only_problem(text: &str) -> String {
 
 #[test]
 fn every_node_knows_its_line_and_column() {
-    assert_eq!(
-        tree("a: 1\nb:\n  - x\n  - 'y'\n"),
-        "{a@1:1=1@1:4 b@2:1=[x@3:5 'y'@4:5]@3:3}@1:1"
-    );
-    assert_eq!(
-        tree("a: { b: [c, \"d\"] }"),
-        "{a@1:1={b@1:6=[c@1:10 'd'@1:13]@1:9}@1:4}@1:1"
-    );
+    assert_eq!(tree("a: 1\nb:\n  - x\n  - 'y'\n"), "{a@1:1=1@1:4 b@2:1=[x@3:5 'y'@4:5]@3:3}@1:1");
+    assert_eq!(tree("a: { b: [c, \"d\"] }"), "{a@1:1={b@1:6=[c@1:10 'd'@1:13]@1:9}@1:4}@1:1");
     assert_eq!(tree("- a: 1\n  b: 2\n"), "[{a@1:3=1@1:6 b@2:3=2@2:6}@1:3]@1:1");
 }
 
@@ -61,13 +52,8 @@ fn columns_count_characters() {
 fn nothing_written_is_null_and_quotes_make_it_text() {
     let mut report = Report::default();
     let node = read("[~, null, '', 'null', x, , ]".replace(" , ", "").as_str(), &mut report).unwrap();
-    let Kind::Sequence(items) = node.kind else {
-        panic!("no list")
-    };
-    assert_eq!(
-        items.iter().map(Node::is_null).collect::<Vec<_>>(),
-        [true, true, false, false, false]
-    );
+    let Kind::Sequence(items) = node.kind else { panic!("no list") };
+    assert_eq!(items.iter().map(Node::is_null).collect::<Vec<_>>(), [true, true, false, false, false]);
 }
 
 #[test]
@@ -106,10 +92,7 @@ fn nesting_has_a_limit() {
 fn duplicate_keys_are_told_with_both_places_and_the_first_counts() {
     let mut report = Report::default();
     let node = read("a:\n  b: 1\n  c: 2\n  b: 3\n", &mut report).unwrap();
-    assert_eq!(
-        report.problems[0].to_string(),
-        "4:3: a: duplicate key \"b\": it stands at 2:3 already"
-    );
+    assert_eq!(report.problems[0].to_string(), "4:3: a: duplicate key \"b\": it stands at 2:3 already");
     assert_eq!(shown(&node), "{a@1:1={b@2:3=1@2:6 c@3:3=2@3:6}@2:3}@1:1");
 }
 
@@ -133,26 +116,15 @@ fn what_this_language_leaves_out_is_refused_in_words() {
 
 #[test]
 fn syntax_errors_have_a_line_and_a_column() {
-    for (text, start) in [
-        ("a: [1, 2\nb: 3\n", "2:"),
-        ("a: 'x\n", "1:4"),
-        ("a: b: c", "1:5"),
-        ("a: *nobody", "1:4"),
-    ] {
+    for (text, start) in [("a: [1, 2\nb: 3\n", "2:"), ("a: 'x\n", "1:4"), ("a: b: c", "1:5"), ("a: *nobody", "1:4")] {
         let problem = only_problem(text);
-        assert!(
-            problem.starts_with(start) && problem.contains("not valid YAML: "),
-            "{text}: {problem}"
-        );
+        assert!(problem.starts_with(start) && problem.contains("not valid YAML: "), "{text}: {problem}");
     }
 }
 
 #[test]
 fn a_control_character_cannot_hide_the_rest_of_the_file() {
-    assert_eq!(
-        only_problem("a: 1\nb: \0\nc: 2\n"),
-        "2:4: a control character (U+0000) is not text"
-    );
+    assert_eq!(only_problem("a: 1\nb: \0\nc: 2\n"), "2:4: a control character (U+0000) is not text");
     assert!(only_problem("a: \u{1b}[31m").contains("U+001B"));
 }
 

@@ -1,12 +1,10 @@
+//! Is the compact form read strictly?
+
 use super::super::tests::{MAX, PAYLOAD, Signer};
 use super::*;
 
 fn parse_header(header: &str) -> Result<JwsAlgorithm, TokenError> {
-    let token = format!(
-        "{}.{}.AAAA",
-        base64url::encode(header.as_bytes()),
-        base64url::encode(PAYLOAD)
-    );
+    let token = format!("{}.{}.AAAA", base64url::encode(header.as_bytes()), base64url::encode(PAYLOAD));
     SignedToken::parse(&token, 64 * 1024).map(|token| token.algorithm())
 }
 
@@ -30,32 +28,16 @@ fn the_parts_of_a_token_can_be_read() {
 fn size_comes_before_everything() {
     let token = Signer::of(JwsAlgorithm::Hs256).token();
     assert!(SignedToken::parse(&token, token.len()).is_ok());
-    assert_eq!(
-        SignedToken::parse(&token, token.len() - 1).unwrap_err(),
-        TokenError::TooLarge
-    );
-    assert_eq!(
-        SignedToken::parse(&".".repeat(1024 * 1024), MAX).unwrap_err(),
-        TokenError::TooLarge
-    );
+    assert_eq!(SignedToken::parse(&token, token.len() - 1).unwrap_err(), TokenError::TooLarge);
+    assert_eq!(SignedToken::parse(&".".repeat(1024 * 1024), MAX).unwrap_err(), TokenError::TooLarge);
     assert!(malformed(SignedToken::parse(&".".repeat(1024 * 1024), usize::MAX)));
 }
 
 #[test]
 fn three_segments_are_signed_five_are_encrypted_and_others_are_neither() {
-    for text in [
-        "",
-        ".",
-        "..",
-        "...",
-        "a",
-        "a.b",
-        "a.b.c.d",
-        "a.b.c.d.e.f",
-        "eyJhbGciOiJIUzI1NiJ9",
-        "é.é.é",
-        "a.b.c.d.é",
-    ] {
+    for text in
+        ["", ".", "..", "...", "a", "a.b", "a.b.c.d", "a.b.c.d.e.f", "eyJhbGciOiJIUzI1NiJ9", "é.é.é", "a.b.c.d.é"]
+    {
         assert!(malformed(SignedToken::parse(text, MAX)), "{text}");
     }
     for text in ["....", "a.b.c.d.e", "eyJhbGciOiJkaXIifQ..AAAA.AAAA.AAAA"] {
@@ -90,10 +72,7 @@ fn every_segment_has_one_spelling() {
 fn an_empty_payload_or_signature_is_for_the_key_and_the_claims_to_refuse() {
     let token = SignedToken::parse("eyJhbGciOiJIUzI1NiJ9..", MAX).unwrap();
     assert!(token.payload().is_empty() && token.signature().is_empty());
-    assert_eq!(
-        token.verify(&Signer::of(JwsAlgorithm::Hs256).key()),
-        Err(SignatureInvalid)
-    );
+    assert_eq!(token.verify(&Signer::of(JwsAlgorithm::Hs256).key()), Err(SignatureInvalid));
 }
 
 #[test]
@@ -111,53 +90,24 @@ fn the_header_must_be_an_object_of_strict_json() {
     ] {
         assert!(malformed(parse_header(header)), "{header}");
     }
-    assert!(malformed(parse_header(&format!(
-        "{}1{}",
-        "[".repeat(10_000),
-        "]".repeat(10_000)
-    ))));
-    assert!(malformed(parse_header(&format!(
-        r#"{{"alg":"HS256","x":{}1{}}}"#,
-        "[".repeat(40),
-        "]".repeat(40)
-    ))));
+    assert!(malformed(parse_header(&format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)))));
+    assert!(malformed(parse_header(&format!(r#"{{"alg":"HS256","x":{}1{}}}"#, "[".repeat(40), "]".repeat(40)))));
 }
 
 #[test]
 fn the_algorithm_must_be_named_exactly() {
     assert_eq!(parse_header(r#"{"alg":"HS256"}"#), Ok(JwsAlgorithm::Hs256));
-    for header in [
-        r#"{"alg":"hs256"}"#,
-        r#"{"alg":""}"#,
-        r#"{"alg":"none"}"#,
-        r#"{"alg":"ES512"}"#,
-    ] {
+    for header in [r#"{"alg":"hs256"}"#, r#"{"alg":""}"#, r#"{"alg":"none"}"#, r#"{"alg":"ES512"}"#] {
         assert_eq!(parse_header(header), Err(TokenError::AlgorithmRefused), "{header}");
     }
-    for header in [
-        "{}",
-        r#"{"Alg":"HS256"}"#,
-        r#"{"alg":null}"#,
-        r#"{"alg":["HS256"]}"#,
-        r#"{"alg":256}"#,
-    ] {
+    for header in ["{}", r#"{"Alg":"HS256"}"#, r#"{"alg":null}"#, r#"{"alg":["HS256"]}"#, r#"{"alg":256}"#] {
         assert!(malformed(parse_header(header)), "{header}");
     }
 }
 
 #[test]
 fn crit_in_any_form_is_refused() {
-    for crit in [
-        r#"["exp"]"#,
-        "[]",
-        r#"["b64"]"#,
-        r#"["alg"]"#,
-        r#""exp""#,
-        "null",
-        "{}",
-        "1",
-        r#"["crit"]"#,
-    ] {
+    for crit in [r#"["exp"]"#, "[]", r#"["b64"]"#, r#"["alg"]"#, r#""exp""#, "null", "{}", "1", r#"["crit"]"#] {
         assert_eq!(
             parse_header(&format!(r#"{{"crit":{crit},"alg":"HS256"}}"#)),
             Err(TokenError::CriticalHeader),
@@ -177,27 +127,15 @@ fn crit_in_any_form_is_refused() {
 #[test]
 fn problems_come_in_their_order() {
     assert!(malformed(parse_header(r#"{"crit":[],"alg":"none","kid":1}"#)));
-    assert_eq!(
-        parse_header(r#"{"crit":[],"alg":"none"}"#),
-        Err(TokenError::AlgorithmRefused)
-    );
+    assert_eq!(parse_header(r#"{"crit":[],"alg":"none"}"#), Err(TokenError::AlgorithmRefused));
     assert!(malformed(SignedToken::parse("eyJhbGciOiJub25lIn0.A.", MAX)));
 }
 
 #[test]
 fn members_of_the_wrong_type_or_of_an_encrypted_token_are_malformed() {
-    for member in [
-        r#""kid":1"#,
-        r#""kid":null"#,
-        r#""typ":[]"#,
-        r#""cty":{}"#,
-        r#""zip":"DEF""#,
-        r#""enc":"A256GCM""#,
-    ] {
-        assert!(
-            malformed(parse_header(&format!(r#"{{"alg":"HS256",{member}}}"#))),
-            "{member}"
-        );
+    for member in [r#""kid":1"#, r#""kid":null"#, r#""typ":[]"#, r#""cty":{}"#, r#""zip":"DEF""#, r#""enc":"A256GCM""#]
+    {
+        assert!(malformed(parse_header(&format!(r#"{{"alg":"HS256",{member}}}"#))), "{member}");
     }
 }
 

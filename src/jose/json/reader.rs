@@ -8,23 +8,14 @@ const MAX_DEPTH: usize = 32;
 
 pub(super) fn read(text: &[u8]) -> Result<Json, JsonError> {
     if text.starts_with(b"\xef\xbb\xbf") {
-        return Err(JsonError {
-            offset: 0,
-            problem: JsonProblem::ByteOrderMark,
-        });
+        return Err(JsonError { offset: 0, problem: JsonProblem::ByteOrderMark });
     }
-    let text = std::str::from_utf8(text).map_err(|error| JsonError {
-        offset: error.valid_up_to(),
-        problem: JsonProblem::NotUtf8,
-    })?;
+    let text = std::str::from_utf8(text)
+        .map_err(|error| JsonError { offset: error.valid_up_to(), problem: JsonProblem::NotUtf8 })?;
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(0)?;
     reader.skip_space();
-    if reader.at < text.len() {
-        reader.fail(JsonProblem::Trailing)
-    } else {
-        Ok(value)
-    }
+    if reader.at < text.len() { reader.fail(JsonProblem::Trailing) } else { Ok(value) }
 }
 
 struct Reader<'t> {
@@ -94,19 +85,11 @@ impl Reader<'_> {
         if self.take(end) {
             return Ok(true);
         }
-        if self.take(b',') {
-            Ok(false)
-        } else {
-            self.unexpected(self.peek())
-        }
+        if self.take(b',') { Ok(false) } else { self.unexpected(self.peek()) }
     }
 
     fn deeper(&self, depth: usize) -> Result<usize, JsonError> {
-        if depth < MAX_DEPTH {
-            Ok(depth + 1)
-        } else {
-            self.fail(JsonProblem::TooDeep)
-        }
+        if depth < MAX_DEPTH { Ok(depth + 1) } else { self.fail(JsonProblem::TooDeep) }
     }
 
     fn literal(&mut self, word: &str, value: Json) -> Result<Json, JsonError> {
@@ -115,11 +98,7 @@ impl Reader<'_> {
             self.at += word.len();
             return Ok(value);
         }
-        self.fail(if word.starts_with(rest) {
-            JsonProblem::Truncated
-        } else {
-            JsonProblem::Unexpected
-        })
+        self.fail(if word.starts_with(rest) { JsonProblem::Truncated } else { JsonProblem::Unexpected })
     }
 
     fn number(&mut self) -> Result<Number, JsonError> {
@@ -147,11 +126,7 @@ impl Reader<'_> {
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at > start {
-            Ok(())
-        } else {
-            self.fail(JsonProblem::Number)
-        }
+        if self.at > start { Ok(()) } else { self.fail(JsonProblem::Number) }
     }
 
     fn string(&mut self) -> Result<Box<str>, JsonError> {
@@ -253,17 +228,10 @@ impl Reader<'_> {
     }
 
     fn unexpected<T>(&self, found: Option<u8>) -> Result<T, JsonError> {
-        self.fail(if found.is_some() {
-            JsonProblem::Unexpected
-        } else {
-            JsonProblem::Truncated
-        })
+        self.fail(if found.is_some() { JsonProblem::Unexpected } else { JsonProblem::Truncated })
     }
 
     fn fail<T>(&self, problem: JsonProblem) -> Result<T, JsonError> {
-        Err(JsonError {
-            offset: self.at.min(self.text.len()),
-            problem,
-        })
+        Err(JsonError { offset: self.at.min(self.text.len()), problem })
     }
 }

@@ -1,3 +1,5 @@
+//! Is JSON read strictly, and written back as it was?
+
 use super::super::error::JsonProblem;
 use super::*;
 
@@ -6,15 +8,11 @@ fn read(text: &str) -> Json {
 }
 
 fn problem(text: impl AsRef<[u8]>) -> JsonProblem {
-    Json::parse(text.as_ref())
-        .expect_err(&String::from_utf8_lossy(text.as_ref()))
-        .problem
+    Json::parse(text.as_ref()).expect_err(&String::from_utf8_lossy(text.as_ref())).problem
 }
 
 fn number(text: &str) -> Number {
-    let Json::Number(number) = read(text) else {
-        panic!("{text} is not a number")
-    };
+    let Json::Number(number) = read(text) else { panic!("{text} is not a number") };
     number
 }
 
@@ -45,18 +43,9 @@ fn numbers_keep_their_digits() {
     assert_eq!(number("1.10").as_str(), "1.10");
     assert_eq!((number("1.10").as_f64(), number("1.10").as_i64()), (Some(1.1), None));
     assert_eq!((number("1e400").as_str(), number("1e400").as_f64()), ("1e400", None));
-    assert_eq!(
-        (number("-0").as_str(), number("-0").as_i64(), number("-0").as_u64()),
-        ("-0", Some(0), None)
-    );
+    assert_eq!((number("-0").as_str(), number("-0").as_i64(), number("-0").as_u64()), ("-0", Some(0), None));
     assert_eq!(number("9223372036854775807").as_i64(), Some(i64::MAX));
-    assert_eq!(
-        (
-            number("9223372036854775808").as_i64(),
-            number("18446744073709551616").as_u64()
-        ),
-        (None, None)
-    );
+    assert_eq!((number("9223372036854775808").as_i64(), number("18446744073709551616").as_u64()), (None, None));
     assert_eq!(number("-1E-2").as_f64(), Some(-0.01));
 }
 
@@ -118,24 +107,10 @@ fn escapes_are_resolved_and_written_back_in_short_form() {
 
 #[test]
 fn half_a_surrogate_pair_is_refused() {
-    for text in [
-        r#""\ud83d""#,
-        r#""\ude00""#,
-        r#""\ud83d\u0041""#,
-        r#""\ud83dx""#,
-        r#""\ud83d\n""#,
-    ] {
+    for text in [r#""\ud83d""#, r#""\ude00""#, r#""\ud83d\u0041""#, r#""\ud83dx""#, r#""\ud83d\n""#] {
         assert_eq!(problem(text), JsonProblem::LoneSurrogate, "{text}");
     }
-    for text in [
-        r#""\x""#,
-        r#""\u12g4""#,
-        r#""\u+123""#,
-        r#""\u12"#,
-        r#""\"#,
-        r#""\U0041""#,
-        r#""\u00é""#,
-    ] {
+    for text in [r#""\x""#, r#""\u12g4""#, r#""\u+123""#, r#""\u12"#, r#""\"#, r#""\U0041""#, r#""\u00é""#] {
         assert!(Json::parse(text.as_bytes()).is_err(), "{text}");
     }
 }
@@ -155,24 +130,10 @@ fn nothing_stands_after_the_value_or_is_missing_in_it() {
     for text in ["{} x", "1 2", "[]]", "null\0", "\"a\"b"] {
         assert_eq!(problem(text), JsonProblem::Trailing, "{text}");
     }
-    for text in [
-        "", " ", "{", "[", "[1", "{\"a\"", "{\"a\":", "{\"a\":1", "\"a", "tru", "n",
-    ] {
+    for text in ["", " ", "{", "[", "[1", "{\"a\"", "{\"a\":", "{\"a\":1", "\"a", "tru", "n"] {
         assert_eq!(problem(text), JsonProblem::Truncated, "{text}");
     }
-    for text in [
-        "[1,]",
-        "{\"a\":1,}",
-        "[,]",
-        "{,}",
-        "{a:1}",
-        "{'a':1}",
-        "[1 2]",
-        "True",
-        "//",
-        "{\"a\" 1}",
-        "{1:2}",
-    ] {
+    for text in ["[1,]", "{\"a\":1,}", "[,]", "{,}", "{a:1}", "{'a':1}", "[1 2]", "True", "//", "{\"a\" 1}", "{1:2}"] {
         assert_eq!(problem(text), JsonProblem::Unexpected, "{text}");
     }
     assert_eq!(Json::parse(b"[1, x]").unwrap_err().offset, 4);
@@ -192,15 +153,7 @@ fn depth_ends_at_32_however_deep_the_text_goes() {
 
 #[test]
 fn debug_shows_no_content() {
-    let shown = format!(
-        "{:?}",
-        [
-            read(r#"{"k":"secret"}"#),
-            read(r#""secret""#),
-            read("4711"),
-            read("[4711]")
-        ]
-    );
+    let shown = format!("{:?}", [read(r#"{"k":"secret"}"#), read(r#""secret""#), read("4711"), read("[4711]")]);
     assert!(!shown.contains("secret") && !shown.contains("4711"), "{shown}");
 }
 
@@ -212,20 +165,14 @@ fn what_is_accepted_means_the_same_to_another_reader() {
         if let Ok(own) = Json::parse(bytes) {
             // The peer refuses what does not fit a double; the text is kept here.
             if let Ok(peer) = peer {
-                assert_eq!(
-                    serde_json::from_str::<serde_json::Value>(&own.to_compact()).unwrap(),
-                    peer
-                );
+                assert_eq!(serde_json::from_str::<serde_json::Value>(&own.to_compact()).unwrap(), peer);
             }
             assert_eq!(Json::parse(own.to_compact().as_bytes()).unwrap(), own);
             let text = std::str::from_utf8(bytes).unwrap();
             assert_eq!(Json::parse(compact_text(text).as_bytes()).unwrap(), own);
         } else if let Ok(peer) = peer {
             let collapsed = serde_json::to_vec(&peer).unwrap();
-            assert!(
-                Json::parse(&collapsed).is_ok(),
-                "only a duplicate name, which the peer drops, may differ"
-            );
+            assert!(Json::parse(&collapsed).is_ok(), "only a duplicate name, which the peer drops, may differ");
         }
     });
 }

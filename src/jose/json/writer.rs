@@ -15,10 +15,7 @@ pub(super) fn compact(value: &Json) -> String {
 #[must_use]
 pub fn compact_text(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for (position, part) in text
-        .split_inclusive('"')
-        .scan(false, |inside, part| Some((step(inside, part), part)))
-    {
+    for (position, part) in text.split_inclusive('"').scan(false, |inside, part| Some((step(inside, part), part))) {
         match position {
             Part::Inside => out.push_str(part),
             Part::Between => out.extend(part.split([' ', '\t', '\n', '\r'])),

@@ -1,3 +1,5 @@
+//! Which JWKs give keys?
+
 use super::super::algorithm::AlgorithmSet;
 use super::super::tests::Signer;
 use super::*;
@@ -19,15 +21,8 @@ fn a_set_gives_its_usable_keys_and_says_why_not_the_others() {
         r#"{{"keys":[{good},{{"kty":"XYZ","kid":"odd"}},{{"kty":"oct","k":"AA","kid":"short"}},7,{{"kid":"bare"}}],"x":1}}"#
     );
     let set = JwkSet::parse(set.as_bytes(), WeakKeys::Refuse).unwrap();
-    assert_eq!(
-        set.keys.iter().map(VerificationKey::kid).collect::<Vec<_>>(),
-        [Some("good")]
-    );
-    let skipped = |index, kid: Option<&str>, reason| Skipped {
-        index,
-        kid: kid.map(String::from),
-        reason,
-    };
+    assert_eq!(set.keys.iter().map(VerificationKey::kid).collect::<Vec<_>>(), [Some("good")]);
+    let skipped = |index, kid: Option<&str>, reason| Skipped { index, kid: kid.map(String::from), reason };
     assert_eq!(
         set.skipped,
         [
@@ -42,52 +37,25 @@ fn a_set_gives_its_usable_keys_and_says_why_not_the_others() {
 #[test]
 fn a_single_jwk_is_a_set_of_one() {
     assert!(usable(&Signer::of(JwsAlgorithm::EdDsa).jwk("")));
-    assert!(
-        JwkSet::parse(br#"{"keys":[]}"#, WeakKeys::Refuse)
-            .unwrap()
-            .keys
-            .is_empty()
-    );
+    assert!(JwkSet::parse(br#"{"keys":[]}"#, WeakKeys::Refuse).unwrap().keys.is_empty());
 }
 
 #[test]
 fn what_is_no_key_set_is_an_error() {
     for text in ["[]", "{}", "null", r#"{"keys":{}}"#, r#"{"keys":null,"kty":"oct"}"#] {
-        assert_eq!(
-            JwkSet::parse(text.as_bytes(), WeakKeys::Refuse).unwrap_err(),
-            KeyError::NotAKeySet,
-            "{text}"
-        );
+        assert_eq!(JwkSet::parse(text.as_bytes(), WeakKeys::Refuse).unwrap_err(), KeyError::NotAKeySet, "{text}");
     }
-    assert!(matches!(
-        JwkSet::parse(b"<html>", WeakKeys::Refuse),
-        Err(KeyError::Json(_))
-    ));
-    assert!(matches!(
-        JwkSet::parse(br#"{"keys":[],"keys":[]}"#, WeakKeys::Refuse),
-        Err(KeyError::Json(_))
-    ));
+    assert!(matches!(JwkSet::parse(b"<html>", WeakKeys::Refuse), Err(KeyError::Json(_))));
+    assert!(matches!(JwkSet::parse(br#"{"keys":[],"keys":[]}"#, WeakKeys::Refuse), Err(KeyError::Json(_))));
 }
 
 #[test]
 fn size_and_number_are_bounded() {
     let big = format!(r#"{{"keys":[],"x":"{}"}}"#, "x".repeat(MAX_KEY_FILE));
-    assert_eq!(
-        JwkSet::parse(big.as_bytes(), WeakKeys::Refuse).unwrap_err(),
-        KeyError::TooLarge
-    );
+    assert_eq!(JwkSet::parse(big.as_bytes(), WeakKeys::Refuse).unwrap_err(), KeyError::TooLarge);
     let keys = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec!["{}"; count].join(","));
-    assert_eq!(
-        JwkSet::parse(keys(1000).as_bytes(), WeakKeys::Refuse)
-            .unwrap()
-            .skipped
-            .len(),
-        1000
-    );
-    assert_eq!(
-        JwkSet::parse(keys(1001).as_bytes(), WeakKeys::Refuse).unwrap_err(),
-        KeyError::TooManyKeys
-    );
+    assert_eq!(JwkSet::parse(keys(1000).as_bytes(), WeakKeys::Refuse).unwrap().skipped.len(), 1000);
+    assert_eq!(JwkSet::parse(keys(1001).as_bytes(), WeakKeys::Refuse).unwrap_err(), KeyError::TooManyKeys);
 }
 
 #[test]
@@ -102,34 +70,18 @@ fn a_key_without_alg_allows_what_its_type_does() {
 #[test]
 fn use_and_key_ops_are_honoured() {
     let signer = Signer::of(JwsAlgorithm::Es256);
-    for more in [
-        r#","use":"sig""#,
-        r#","key_ops":["verify"]"#,
-        r#","key_ops":["sign","verify"]"#,
-    ] {
+    for more in [r#","use":"sig""#, r#","key_ops":["verify"]"#, r#","key_ops":["sign","verify"]"#] {
         assert!(usable(&signer.jwk(more)), "{more}");
     }
     for more in [r#","use":"enc""#, r#","use":"""#, r#","use":"SIG""#] {
         assert_eq!(skip_reason(&signer.jwk(more)), KeyError::UseForbids, "{more}");
     }
-    for more in [
-        r#","key_ops":[]"#,
-        r#","key_ops":["encrypt"]"#,
-        r#","key_ops":["sign"]"#,
-        r#","key_ops":["Verify"]"#,
-    ] {
+    for more in [r#","key_ops":[]"#, r#","key_ops":["encrypt"]"#, r#","key_ops":["sign"]"#, r#","key_ops":["Verify"]"#]
+    {
         assert_eq!(skip_reason(&signer.jwk(more)), KeyError::OperationsForbid, "{more}");
     }
-    for more in [
-        r#","use":1"#,
-        r#","use":["sig"]"#,
-        r#","key_ops":"verify""#,
-        r#","key_ops":[1]"#,
-    ] {
-        assert!(
-            matches!(skip_reason(&signer.jwk(more)), KeyError::BadMember(..)),
-            "{more}"
-        );
+    for more in [r#","use":1"#, r#","use":["sig"]"#, r#","key_ops":"verify""#, r#","key_ops":[1]"#] {
+        assert!(matches!(skip_reason(&signer.jwk(more)), KeyError::BadMember(..)), "{more}");
     }
     assert!(usable(&Signer::of(JwsAlgorithm::Hs256).jwk(r#","key_ops":["sign"]"#)));
     assert!(usable(&signer.jwk(r#","key_ops":["sign"],"d":"AA""#)));
@@ -139,22 +91,10 @@ fn use_and_key_ops_are_honoured() {
 fn alg_and_kid_must_be_strings_that_mean_something() {
     let signer = Signer::of(JwsAlgorithm::Rs256);
     for name in ["", "none", "RSA-OAEP", "rs256", "ES512"] {
-        assert_eq!(
-            skip_reason(&signer.jwk(&format!(r#","alg":"{name}""#))),
-            KeyError::UnknownAlgorithm
-        );
+        assert_eq!(skip_reason(&signer.jwk(&format!(r#","alg":"{name}""#))), KeyError::UnknownAlgorithm);
     }
-    for more in [
-        r#","alg":null"#,
-        r#","alg":["RS256"]"#,
-        r#","kid":1"#,
-        r#","kid":null"#,
-        r#","kty2":1,"alg":1"#,
-    ] {
-        assert!(
-            matches!(skip_reason(&signer.jwk(more)), KeyError::BadMember(..)),
-            "{more}"
-        );
+    for more in [r#","alg":null"#, r#","alg":["RS256"]"#, r#","kid":1"#, r#","kid":null"#, r#","kty2":1,"alg":1"#] {
+        assert!(matches!(skip_reason(&signer.jwk(more)), KeyError::BadMember(..)), "{more}");
     }
     assert!(usable(&signer.jwk(&format!(r#","kid":"{}""#, "k".repeat(1024)))));
     assert!(!usable(&signer.jwk(&format!(r#","kid":"{}""#, "k".repeat(1025)))));
@@ -165,19 +105,10 @@ fn alg_and_kid_must_be_strings_that_mean_something() {
 #[test]
 fn a_private_member_is_reported_and_not_used() {
     for algorithm in [JwsAlgorithm::Rs256, JwsAlgorithm::Es384, JwsAlgorithm::EdDsa] {
-        let set = JwkSet::parse(
-            Signer::of(algorithm).jwk(r#","d":"AAAA","kid":"k""#).as_bytes(),
-            WeakKeys::Refuse,
-        );
+        let set = JwkSet::parse(Signer::of(algorithm).jwk(r#","d":"AAAA","kid":"k""#).as_bytes(), WeakKeys::Refuse);
         let set = set.unwrap();
         assert_eq!(set.keys.len(), 1);
-        assert_eq!(
-            set.private_members,
-            [PrivateMember {
-                index: 0,
-                kid: Some("k".into())
-            }]
-        );
+        assert_eq!(set.private_members, [PrivateMember { index: 0, kid: Some("k".into()) }]);
         assert!(!format!("{set:?}").contains("AAAA"));
     }
     let set = JwkSet::parse(Signer::of(JwsAlgorithm::Hs256).jwk("").as_bytes(), WeakKeys::Refuse).unwrap();
@@ -186,12 +117,7 @@ fn a_private_member_is_reported_and_not_used() {
 
 #[test]
 fn members_must_be_there_and_be_strict_base64url() {
-    for algorithm in [
-        JwsAlgorithm::Hs256,
-        JwsAlgorithm::Rs256,
-        JwsAlgorithm::Es256,
-        JwsAlgorithm::EdDsa,
-    ] {
+    for algorithm in [JwsAlgorithm::Hs256, JwsAlgorithm::Rs256, JwsAlgorithm::Es256, JwsAlgorithm::EdDsa] {
         let jwk = Signer::of(algorithm).jwk("");
         let value: serde_json::Value = serde_json::from_str(&jwk).unwrap();
         for name in value.as_object().unwrap().keys() {
@@ -206,13 +132,7 @@ fn members_must_be_there_and_be_strict_base64url() {
             };
             assert!(matches!(with(None), Err(KeyError::MissingMember(missing)) if missing == name));
             let text = value[name].as_str().unwrap();
-            for bad in [
-                format!("{text}="),
-                format!("{text}\n"),
-                format!("+/{text}"),
-                format!("{text}~"),
-                "".into(),
-            ] {
+            for bad in [format!("{text}="), format!("{text}\n"), format!("+/{text}"), format!("{text}~"), "".into()] {
                 assert!(with(Some(bad.clone().into())).is_err(), "{name}: {bad:?}");
             }
             assert!(with(Some(1.into())).is_err() && with(Some(serde_json::Value::Null)).is_err());
@@ -222,24 +142,12 @@ fn members_must_be_there_and_be_strict_base64url() {
 
 #[test]
 fn curves_that_are_not_implemented_or_of_another_type_are_named() {
-    for (kty, crv) in [
-        ("EC", "P-521"),
-        ("EC", "secp256k1"),
-        ("EC", "Ed25519"),
-        ("OKP", "Ed448"),
-        ("OKP", "X25519"),
-    ] {
+    for (kty, crv) in [("EC", "P-521"), ("EC", "secp256k1"), ("EC", "Ed25519"), ("OKP", "Ed448"), ("OKP", "X25519")] {
         let jwk = format!(r#"{{"kty":"{kty}","crv":"{crv}","x":"AA","y":"AA"}}"#);
         assert_eq!(skip_reason(&jwk), KeyError::UnknownCurve, "{kty} {crv}");
     }
-    let off_curve = format!(
-        r#"{{"kty":"EC","crv":"P-256","x":"{0}","y":"{0}"}}"#,
-        base64url::encode(&[1; 32])
-    );
+    let off_curve = format!(r#"{{"kty":"EC","crv":"P-256","x":"{0}","y":"{0}"}}"#, base64url::encode(&[1; 32]));
     assert_eq!(skip_reason(&off_curve), KeyError::NotOnCurve);
-    let small = format!(
-        r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#,
-        base64url::encode(&[0; 32])
-    );
+    let small = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, base64url::encode(&[0; 32]));
     assert_eq!(skip_reason(&small), KeyError::SmallOrder);
 }

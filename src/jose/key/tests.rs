@@ -1,3 +1,5 @@
+//! Does a key verify what is its own, and nothing else?
+
 use super::*;
 
 fn names(key: &VerificationKey) -> String {
@@ -12,12 +14,7 @@ fn modulus(bits: usize) -> Vec<u8> {
 
 #[test]
 fn a_secret_allows_the_hashes_that_are_no_longer_than_it() {
-    for (octets, allowed) in [
-        (32, "HS256"),
-        (47, "HS256"),
-        (48, "HS256, HS384"),
-        (64, "HS256, HS384, HS512"),
-    ] {
+    for (octets, allowed) in [(32, "HS256"), (47, "HS256"), (48, "HS256, HS384"), (64, "HS256, HS384, HS512")] {
         let key = VerificationKey::from_secret(&vec![1; octets], WeakKeys::Refuse).unwrap();
         assert_eq!(names(&key), allowed);
         assert!(!key.is_weak() && key.thumbprint().is_none());
@@ -35,10 +32,7 @@ fn a_short_secret_is_refused_unless_danger_is_asked_for_and_an_empty_one_always(
         assert_eq!(names(&key), "HS256, HS384, HS512");
     }
     for weak in [WeakKeys::Refuse, WeakKeys::DangerouslyAllow] {
-        assert_eq!(
-            VerificationKey::from_secret(&[], weak).unwrap_err(),
-            KeyError::EmptySecret
-        );
+        assert_eq!(VerificationKey::from_secret(&[], weak).unwrap_err(), KeyError::EmptySecret);
     }
 }
 
@@ -76,17 +70,8 @@ fn danger_admits_rsa_from_1024_bits_with_the_algorithms_that_are_left() {
 
 #[test]
 fn rsa_numbers_that_are_no_key_are_refused_even_in_danger() {
-    let exponents: [&[u8]; 9] = [
-        &[],
-        &[0],
-        &[1],
-        &[2],
-        &[1, 0, 0],
-        &[0, 1, 0, 1],
-        &[1, 0, 0, 0, 1],
-        &[255; 300],
-        &[0, 3],
-    ];
+    let exponents: [&[u8]; 9] =
+        [&[], &[0], &[1], &[2], &[1, 0, 0], &[0, 1, 0, 1], &[1, 0, 0, 0, 1], &[255; 300], &[0, 3]];
     for e in exponents {
         let refused = VerificationKey::from_rsa(&modulus(2048), e, WeakKeys::DangerouslyAllow).unwrap_err();
         assert_eq!(refused, KeyError::RsaNumbers, "{e:?}");
@@ -105,35 +90,19 @@ fn rsa_numbers_that_are_no_key_are_refused_even_in_danger() {
 #[test]
 fn points_must_lie_on_the_curve_in_full_length() {
     for curve in [Curve::P256, Curve::P384] {
-        for length in [
-            0,
-            1,
-            curve.octets(),
-            2 * curve.octets(),
-            2 * curve.octets() + 1,
-            2 * curve.octets() + 2,
-        ] {
+        for length in [0, 1, curve.octets(), 2 * curve.octets(), 2 * curve.octets() + 1, 2 * curve.octets() + 2] {
             for fill in [0, 1, 4, 0xff] {
                 let mut point = vec![fill; length];
                 if let Some(form) = point.first_mut() {
                     *form = 4;
                 }
-                assert_eq!(
-                    VerificationKey::from_point(curve, &point).unwrap_err(),
-                    KeyError::NotOnCurve
-                );
+                assert_eq!(VerificationKey::from_point(curve, &point).unwrap_err(), KeyError::NotOnCurve);
             }
         }
         // The point at infinity (SEC 1 §2.3.3).
-        assert_eq!(
-            VerificationKey::from_point(curve, &[0]).unwrap_err(),
-            KeyError::NotOnCurve
-        );
+        assert_eq!(VerificationKey::from_point(curve, &[0]).unwrap_err(), KeyError::NotOnCurve);
     }
-    assert_eq!(
-        VerificationKey::from_point(Curve::Ed25519, &[4; 65]).unwrap_err(),
-        KeyError::UnknownCurve
-    );
+    assert_eq!(VerificationKey::from_point(Curve::Ed25519, &[4; 65]).unwrap_err(), KeyError::UnknownCurve);
 }
 
 #[test]
@@ -148,13 +117,8 @@ fn restricting_never_adds_and_never_leaves_nothing() {
 #[test]
 fn debug_and_description_show_no_secret() {
     let secret = b"a-string-secret-at-least-256-bits-long";
-    let key = VerificationKey::from_secret(secret, WeakKeys::Refuse)
-        .unwrap()
-        .with_kid(Some("site".into()));
+    let key = VerificationKey::from_secret(secret, WeakKeys::Refuse).unwrap().with_kid(Some("site".into()));
     assert_eq!((key.kid(), key.describe().as_str()), (Some("site"), "oct 304 bits"));
     let shown = format!("{key:?}");
-    assert_eq!(
-        shown,
-        r#"VerificationKey { kid: Some("site"), kind: "oct 304 bits", algorithms: {HS256}, .. }"#
-    );
+    assert_eq!(shown, r#"VerificationKey { kid: Some("site"), kind: "oct 304 bits", algorithms: {HS256}, .. }"#);
 }

@@ -20,27 +20,18 @@ fn der_of(pem: &[u8]) -> Vec<u8> {
 #[test]
 fn a_public_key_is_never_the_secret_of_an_hmac() {
     for pem in PUBLIC_KEYS {
-        let key = VerificationKey::from_pem(pem, WeakKeys::DangerouslyAllow)
-            .unwrap()
-            .remove(0);
+        let key = VerificationKey::from_pem(pem, WeakKeys::DangerouslyAllow).unwrap().remove(0);
         let der = der_of(pem);
         for secret in [pem, pem.trim_ascii_end(), &der, &der[24..], b""] {
             assert!(!admits(&key, &forge(secret)));
         }
     }
-    for algorithm in JwsAlgorithm::ALL
-        .into_iter()
-        .filter(|algorithm| algorithm.family() != KeyFamily::Secret)
-    {
+    for algorithm in JwsAlgorithm::ALL.into_iter().filter(|algorithm| algorithm.family() != KeyFamily::Secret) {
         let signer = Signer::of(algorithm);
         for more in [String::new(), format!(r#","alg":"{algorithm}""#)] {
             let jwk = signer.jwk(&more);
             let key = key_of(&jwk);
-            assert!(
-                key.algorithms()
-                    .intersect(AlgorithmSet::of_family(KeyFamily::Secret))
-                    .is_empty()
-            );
+            assert!(key.algorithms().intersect(AlgorithmSet::of_family(KeyFamily::Secret)).is_empty());
             assert!(!admits(&key, &forge(jwk.as_bytes())));
             let parsed = Json::parse(jwk.as_bytes()).unwrap();
             for name in ["n", "x", "y", "e"] {
@@ -59,20 +50,13 @@ fn a_jwk_whose_alg_does_not_fit_its_type_is_skipped() {
     for algorithm in JwsAlgorithm::ALL {
         let signer = Signer::of(algorithm);
         for other in JwsAlgorithm::ALL {
-            let set = JwkSet::parse(
-                signer.jwk(&format!(r#","alg":"{other}""#)).as_bytes(),
-                WeakKeys::DangerouslyAllow,
-            );
+            let set = JwkSet::parse(signer.jwk(&format!(r#","alg":"{other}""#)).as_bytes(), WeakKeys::DangerouslyAllow);
             let set = set.unwrap();
             if other.family() == algorithm.family() {
                 assert_eq!(set.keys[0].algorithms(), AlgorithmSet::only(other));
             } else {
                 assert!(set.keys.is_empty());
-                assert_eq!(
-                    set.skipped[0].reason,
-                    KeyError::AlgorithmDoesNotFit,
-                    "{algorithm} {other}"
-                );
+                assert_eq!(set.skipped[0].reason, KeyError::AlgorithmDoesNotFit, "{algorithm} {other}");
             }
         }
     }
@@ -95,26 +79,14 @@ fn no_key_verifies_with_an_algorithm_outside_its_set() {
 fn none_in_any_spelling_is_refused_and_leaves_nothing_behind() {
     let signer = Signer::of(JwsAlgorithm::Rs256);
     let key = signer.key();
-    for name in [
-        "none", "None", "nOnE", "NONE", "", "none ", "HS", "rs256", "RSA-OAEP", "dir",
-    ] {
+    for name in ["none", "None", "nOnE", "NONE", "", "none ", "HS", "rs256", "RSA-OAEP", "dir"] {
         for signature in ["", ".AAAA"] {
             let header = base64url::encode(format!(r#"{{"alg":"{name}"}}"#).as_bytes());
             let payload = base64url::encode(PAYLOAD);
-            let token = format!(
-                "{header}.{payload}{}",
-                if signature.is_empty() { "." } else { signature }
-            );
-            assert_eq!(
-                SignedToken::parse(&token, MAX).unwrap_err(),
-                TokenError::AlgorithmRefused,
-                "{name}"
-            );
+            let token = format!("{header}.{payload}{}", if signature.is_empty() { "." } else { signature });
+            assert_eq!(SignedToken::parse(&token, MAX).unwrap_err(), TokenError::AlgorithmRefused, "{name}");
         }
-        assert!(matches!(
-            SignedToken::parse(&signer.token_with("{}"), MAX),
-            Err(TokenError::Malformed(_))
-        ));
+        assert!(matches!(SignedToken::parse(&signer.token_with("{}"), MAX), Err(TokenError::Malformed(_))));
         let mut forged = signer.token();
         forged.replace_range(forged.len() - 8.., "AAAAAAAA");
         assert!(!admits(&key, &forged) && admits(&key, &signer.token()));
@@ -131,10 +103,8 @@ fn psychic_signatures_are_refused() {
         let key = signer.key();
         let token = signer.token();
         let input = token.rsplit_once('.').unwrap().0.as_bytes();
-        let n: Vec<u8> = (0..order.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&order[at..at + 2], 16).unwrap())
-            .collect();
+        let n: Vec<u8> =
+            (0..order.len()).step_by(2).map(|at| u8::from_str_radix(&order[at..at + 2], 16).unwrap()).collect();
         let zero = vec![0; n.len()];
         let mut one = zero.clone();
         *one.last_mut().unwrap() = 1;
@@ -156,13 +126,8 @@ fn signatures_of_another_form_or_length_are_refused() {
         let (input, good) = (parsed.signing_input(), parsed.signature());
         assert_eq!(key.verify(algorithm, input, good), Ok(()));
         let half = good.len() / 2;
-        let as_der = [
-            &[0x30, good.len() as u8 + 4, 2, half as u8],
-            &good[..half],
-            &[2, half as u8],
-            &good[half..],
-        ]
-        .concat();
+        let as_der =
+            [&[0x30, good.len() as u8 + 4, 2, half as u8], &good[..half], &[2, half as u8], &good[half..]].concat();
         let wrong: [&[u8]; 8] = [
             &[],
             &good[..half],
@@ -174,11 +139,7 @@ fn signatures_of_another_form_or_length_are_refused() {
             &as_der,
         ];
         for signature in wrong {
-            assert!(
-                key.verify(algorithm, input, signature).is_err(),
-                "{algorithm}: {} octets",
-                signature.len()
-            );
+            assert!(key.verify(algorithm, input, signature).is_err(), "{algorithm}: {} octets", signature.len());
         }
     }
 }
@@ -186,10 +147,8 @@ fn signatures_of_another_form_or_length_are_refused() {
 #[test]
 fn a_key_of_the_token_itself_is_never_used() {
     let (owner, intruder) = (Signer::of(JwsAlgorithm::Es256), Signer::of(JwsAlgorithm::Es256));
-    let header = format!(
-        r#"{{"alg":"ES256","jwk":{},"jku":"http://x/","x5u":"http://x/","x5c":["MII"]}}"#,
-        intruder.jwk("")
-    );
+    let header =
+        format!(r#"{{"alg":"ES256","jwk":{},"jku":"http://x/","x5u":"http://x/","x5c":["MII"]}}"#, intruder.jwk(""));
     let token = intruder.token_with(&header);
     assert!(admits(&intruder.key(), &token) && !admits(&owner.key(), &token));
 }

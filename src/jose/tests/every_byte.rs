@@ -10,10 +10,7 @@ fn every_algorithm_admits_its_own_token() {
         let parsed = SignedToken::parse(&token, token.len()).unwrap();
         assert_eq!(parsed.verify(&signer.key()), Ok(()), "{algorithm}");
         assert_eq!((parsed.algorithm(), parsed.payload()), (algorithm, PAYLOAD));
-        assert!(
-            admits(&key_of(&signer.jwk(&format!(r#","alg":"{algorithm}""#))), &token),
-            "{algorithm}"
-        );
+        assert!(admits(&key_of(&signer.jwk(&format!(r#","alg":"{algorithm}""#))), &token), "{algorithm}");
     }
 }
 
@@ -29,10 +26,7 @@ fn a_changed_byte_at_any_position_refuses_the_token() {
                 let mut changed = token.clone().into_bytes();
                 changed[at] = other;
                 let changed = String::from_utf8(changed).unwrap();
-                assert!(
-                    other == own || !admits(&key, &changed),
-                    "{algorithm}: byte {at} is {other:#x}"
-                );
+                assert!(other == own || !admits(&key, &changed), "{algorithm}: byte {at} is {other:#x}");
             }
         }
     }
@@ -64,12 +58,7 @@ fn mutations_of_a_header_never_panic() {
 
 #[test]
 fn mutations_of_key_files_never_panic() {
-    for algorithm in [
-        JwsAlgorithm::Hs256,
-        JwsAlgorithm::Rs256,
-        JwsAlgorithm::Es384,
-        JwsAlgorithm::EdDsa,
-    ] {
+    for algorithm in [JwsAlgorithm::Hs256, JwsAlgorithm::Rs256, JwsAlgorithm::Es384, JwsAlgorithm::EdDsa] {
         let jwk = Signer::of(algorithm).jwk(r#","use":"sig","key_ops":["verify"],"kid":"k""#);
         mutations(format!(r#"{{"keys":[{jwk}]}}"#).as_bytes(), 3000, |bytes| {
             let _ = JwkSet::parse(bytes, WeakKeys::DangerouslyAllow);

@@ -52,11 +52,7 @@ impl Signer {
         let secret = [7; 64];
         let key = hmac::Key::new(hash, &secret);
         let members = format!(r#""kty":"oct","k":"{}""#, base64url::encode(&secret));
-        Self {
-            algorithm,
-            members,
-            sign: Box::new(move |input| hmac::sign(&key, input).as_ref().to_vec()),
-        }
+        Self { algorithm, members, sign: Box::new(move |input| hmac::sign(&key, input).as_ref().to_vec()) }
     }
 
     fn rsa(algorithm: JwsAlgorithm, encoding: &'static dyn RsaEncoding) -> Self {
@@ -69,11 +65,7 @@ impl Signer {
             key.sign(encoding, &SystemRandom::new(), input, &mut signature).unwrap();
             signature
         };
-        Self {
-            algorithm,
-            members: format!(r#""kty":"RSA","n":"{n}","e":"{e}""#),
-            sign: Box::new(sign),
-        }
+        Self { algorithm, members: format!(r#""kty":"RSA","n":"{n}","e":"{e}""#), sign: Box::new(sign) }
     }
 
     fn ecdsa(algorithm: JwsAlgorithm) -> Self {
@@ -88,22 +80,14 @@ impl Signer {
         let (x, y) = (base64url::encode(x), base64url::encode(y));
         let members = format!(r#""kty":"EC","crv":"{curve}","x":"{x}","y":"{y}""#);
         let sign = move |input: &[u8]| key.sign(&SystemRandom::new(), input).unwrap().as_ref().to_vec();
-        Self {
-            algorithm,
-            members,
-            sign: Box::new(sign),
-        }
+        Self { algorithm, members, sign: Box::new(sign) }
     }
 
     fn ed25519(algorithm: JwsAlgorithm) -> Self {
         let key = Ed25519KeyPair::generate().unwrap();
         let x = base64url::encode(key.public_key().as_ref());
         let members = format!(r#""kty":"OKP","crv":"Ed25519","x":"{x}""#);
-        Self {
-            algorithm,
-            members,
-            sign: Box::new(move |input| key.sign(input).as_ref().to_vec()),
-        }
+        Self { algorithm, members, sign: Box::new(move |input| key.sign(input).as_ref().to_vec()) }
     }
 
     /// A token with the header that belongs to the algorithm.
@@ -113,11 +97,7 @@ impl Signer {
 
     /// A token with any header at all, truly signed.
     pub(super) fn token_with(&self, header: &str) -> String {
-        let input = format!(
-            "{}.{}",
-            base64url::encode(header.as_bytes()),
-            base64url::encode(PAYLOAD)
-        );
+        let input = format!("{}.{}", base64url::encode(header.as_bytes()), base64url::encode(PAYLOAD));
         format!("{input}.{}", base64url::encode(&(self.sign)(input.as_bytes())))
     }
 

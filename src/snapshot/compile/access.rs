@@ -6,7 +6,7 @@ use http::HeaderName;
 use ipnet::IpNet;
 
 use super::Compiler;
-use crate::auth::expression::facts::Scope;
+use crate::auth::expression::fields::Scope;
 use crate::auth::{Access, NoToken};
 use crate::config::Located;
 use crate::config::schema;
@@ -65,10 +65,7 @@ impl Compiler<'_> {
             schema::NoToken::PassWithoutIdentity => NoToken::PassWithoutIdentity,
         };
         match self.realms.get(name.as_str()) {
-            Some(realm) => realm.as_ref().map(|realm| Access::Realm {
-                realm: Arc::clone(realm),
-                no_token,
-            }),
+            Some(realm) => realm.as_ref().map(|realm| Access::Realm { realm: Arc::clone(realm), no_token }),
             None => {
                 let known = self.realms.keys().copied().collect();
                 self.unknown("realm", name, known);
@@ -155,8 +152,5 @@ pub(super) fn realms_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a str>
 }
 
 fn nets(networks: &[Cidr]) -> Vec<IpNet> {
-    networks
-        .iter()
-        .filter_map(|network| IpNet::new(network.network(), network.prefix()).ok())
-        .collect()
+    networks.iter().filter_map(|network| IpNet::new(network.network(), network.prefix()).ok()).collect()
 }

@@ -15,11 +15,7 @@ impl<'c> Compiler<'c> {
         let config = self.config;
         for set in &config.keys {
             let before = self.problems.len();
-            let sources: Vec<_> = set
-                .sources
-                .iter()
-                .filter_map(|source| self.key_source(source))
-                .collect();
+            let sources: Vec<_> = set.sources.iter().filter_map(|source| self.key_source(source)).collect();
             let whole = self.problems.len() == before && !sources.is_empty();
             self.key_sets.insert(&set.name.value, whole.then_some(sources));
         }
@@ -28,11 +24,7 @@ impl<'c> Compiler<'c> {
     fn key_source(&mut self, source: &schema::KeySource) -> Option<Arc<KeySource>> {
         let (definition, place) = self.definition(source)?;
         let same = |known: &&Arc<KeySource>| *known.definition() == definition;
-        if let Some(known) = self
-            .environment
-            .previous
-            .and_then(|previous| previous.key_sources.iter().find(same))
-        {
+        if let Some(known) = self.environment.previous.and_then(|previous| previous.key_sources.iter().find(same)) {
             return match known.refresh(Reread::UnlessGood) {
                 Refresh::Unchanged => Some(Arc::clone(known)),
                 Refresh::Loaded { warnings } => {
@@ -72,17 +64,10 @@ impl<'c> Compiler<'c> {
             schema::WeakKeys::Refuse => WeakKeys::Refuse,
             schema::WeakKeys::DangerouslyAllow => WeakKeys::DangerouslyAllow,
         };
-        let policy = KeyPolicy {
-            algorithms,
-            kid: source.kid.clone(),
-            weak,
-        };
+        let policy = KeyPolicy { algorithms, kid: source.kid.clone(), weak };
         let file = |path: &Located<std::path::PathBuf>| (Origin::File(path.value.clone()), path.place.clone());
         let inline = |secret: &Located<crate::config::Secret>| {
-            (
-                Origin::Inline(Zeroizing::new(secret.expose().to_vec())),
-                secret.place.clone(),
-            )
+            (Origin::Inline(Zeroizing::new(secret.expose().to_vec())), secret.place.clone())
         };
         let ((origin, place), format) = match &source.from {
             KeyOrigin::JwksFile(path) => (file(path), KeyFormat::Jwks),

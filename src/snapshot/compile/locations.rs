@@ -17,15 +17,8 @@ use crate::route::{Conditions, HostRule, ListenerId, PathRule, RouteTable};
 use crate::snapshot::{Action, Answers, EncodedSlash, Location, Redirect, ResponseHeaders, TokenRemoval, UpstreamSpec};
 
 /// What a location takes that does not say so: everything but TRACE and CONNECT.
-const DEFAULT_METHODS: [Method; 7] = [
-    Method::GET,
-    Method::HEAD,
-    Method::POST,
-    Method::PUT,
-    Method::PATCH,
-    Method::DELETE,
-    Method::OPTIONS,
-];
+const DEFAULT_METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 impl Compiler<'_> {
     pub(super) fn routes(
@@ -56,11 +49,7 @@ impl Compiler<'_> {
         location: Arc<Location>,
     ) {
         let hosts = written.matcher.hosts.iter().map(|host| host_rule(host));
-        let hosts = if written.matcher.hosts.is_empty() {
-            vec![HostRule::Any]
-        } else {
-            hosts.collect()
-        };
+        let hosts = if written.matcher.hosts.is_empty() { vec![HostRule::Any] } else { hosts.collect() };
         for host in hosts {
             let added = table.add(host, path.clone(), conditions.clone(), Arc::clone(&location));
             if added.is_err() {
@@ -79,12 +68,7 @@ impl Compiler<'_> {
                 Ok(regex) => Some(PathRule::Regex(regex)),
                 Err(error) => {
                     let why = error.to_string();
-                    let last = why
-                        .lines()
-                        .last()
-                        .unwrap_or_default()
-                        .trim_start_matches("error: ")
-                        .to_owned();
+                    let last = why.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
                     self.problem(&written.place, format!("this is not a regular expression: {last}"));
                     None
                 }
@@ -109,12 +93,7 @@ impl Compiler<'_> {
 
     fn listener(&mut self, name: &Located<String>) -> Option<ListenerId> {
         let config = self.config;
-        let names = || {
-            config
-                .listeners
-                .iter()
-                .map(|listener| listener.name.as_ref().map(|name| name.as_str()))
-        };
+        let names = || config.listeners.iter().map(|listener| listener.name.as_ref().map(|name| name.as_str()));
         let found = names().position(|other| other == Some(name.as_str()));
         if found.is_none() {
             self.unknown("listener", name, names().flatten().collect());
@@ -134,23 +113,15 @@ impl Compiler<'_> {
         let access = self.access(&written.access, Admission::WithoutRealm);
         let identity_headers = self.identity_headers(&written.identity_headers, known.scope());
         let request_headers = self.header_edits(&written.request_headers, known.scope());
-        let response_headers = self.header_edits(
-            &written.response_headers,
-            crate::auth::expression::facts::Scope::REQUEST,
-        );
+        let response_headers =
+            self.header_edits(&written.response_headers, crate::auth::expression::fields::Scope::REQUEST);
         let answers = answers.with_location(self.answers(&written.responses));
         let action = self.action(&written.action, upstreams, known);
         let replace_prefix = self.replace_prefix(written);
         Some(Location {
             name: name(written).into(),
-            gate: Gate {
-                access: access?,
-                identity_headers,
-            },
-            methods: written
-                .methods
-                .as_deref()
-                .map_or_else(|| DEFAULT_METHODS.to_vec(), with_head),
+            gate: Gate { access: access?, identity_headers },
+            methods: written.methods.as_deref().map_or_else(|| DEFAULT_METHODS.to_vec(), with_head),
             action: action?,
             request_headers,
             removed_tokens: self.removed_tokens(&written.access),
@@ -174,21 +145,16 @@ impl Compiler<'_> {
             schema::Action::Upstream(name) => {
                 let found = upstreams.iter().position(|upstream| upstream.name == name.value);
                 if found.is_none() {
-                    self.unknown(
-                        "upstream",
-                        name,
-                        upstreams.iter().map(|upstream| upstream.name.as_str()).collect(),
-                    );
+                    self.unknown("upstream", name, upstreams.iter().map(|upstream| upstream.name.as_str()).collect());
                 }
                 found.map(Action::Upstream)
             }
-            schema::Action::Respond(respond) => self.fixed(&respond.body).map(|body| Action::Respond {
-                status: respond.status,
-                body,
-            }),
-            schema::Action::Redirect { status, to } => self
-                .template(to, known.scope())
-                .map(|to| Action::Redirect(Redirect { status: *status, to })),
+            schema::Action::Respond(respond) => {
+                self.fixed(&respond.body).map(|body| Action::Respond { status: respond.status, body })
+            }
+            schema::Action::Redirect { status, to } => {
+                self.template(to, known.scope()).map(|to| Action::Redirect(Redirect { status: *status, to }))
+            }
             schema::Action::Echo => Some(Action::Echo),
             schema::Action::Broken => None,
         }
@@ -206,17 +172,9 @@ impl Compiler<'_> {
     fn removed_tokens(&self, access: &schema::Access) -> Vec<TokenRemoval> {
         let mut names = Vec::new();
         realms_of(access, &mut names);
-        let of_tree = self
-            .config
-            .realms
-            .iter()
-            .filter(|realm| names.contains(&realm.name.as_str()));
-        let sources = of_tree.flat_map(|realm| {
-            realm
-                .token
-                .iter()
-                .map(|source| (realm.forward_token, realms::source(source)))
-        });
+        let of_tree = self.config.realms.iter().filter(|realm| names.contains(&realm.name.as_str()));
+        let sources =
+            of_tree.flat_map(|realm| realm.token.iter().map(|source| (realm.forward_token, realms::source(source))));
         sources
             .filter(|(forward, source)| is_removed(*forward, source))
             .map(|(_, source)| TokenRemoval(source))
@@ -250,12 +208,7 @@ fn host_rule(pattern: &HostPattern) -> HostRule {
 
 /// `dify.example.com/ws`, `= /login`, `~ ^/u/[0-9]+$`: nginx's way to tell the kinds apart.
 fn name(written: &schema::Location) -> String {
-    let hosts: Vec<_> = written
-        .matcher
-        .hosts
-        .iter()
-        .map(|host| host.value.to_string())
-        .collect();
+    let hosts: Vec<_> = written.matcher.hosts.iter().map(|host| host.value.to_string()).collect();
     let hosts = hosts.join(",");
     let path = match &written.matcher.path.value {
         PathMatch::Exact(path) => format!("= {hosts}{path}"),
@@ -274,9 +227,6 @@ fn name(written: &schema::Location) -> String {
 /// The realms that any location names.
 pub(super) fn realm_names(config: &Config) -> HashSet<&str> {
     let mut names = Vec::new();
-    config
-        .locations
-        .iter()
-        .for_each(|location| realms_of(&location.access, &mut names));
+    config.locations.iter().for_each(|location| realms_of(&location.access, &mut names));
     names.into_iter().collect()
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::{IdentityNames, Listener, LogFormat, RedirectToHttps, Snapshot};
 use crate::auth::credential::TokenNames;
-use crate::auth::expression::facts::Scope;
+use crate::auth::expression::fields::Scope;
 use crate::auth::realm::{CacheObserver, Realm};
 use crate::config::{Config, Located, Place, Problem, did_you_mean, schema};
 use crate::keys::KeySource;
@@ -45,11 +45,7 @@ pub fn compile(config: &Config, environment: &Environment<'_>) -> Compiled {
     let mut compiler = Compiler::new(config, environment);
     let snapshot = compiler.snapshot();
     let Compiler { problems, warnings, .. } = compiler;
-    Compiled {
-        snapshot: problems.is_empty().then_some(snapshot),
-        problems,
-        warnings,
-    }
+    Compiled { snapshot: problems.is_empty().then_some(snapshot), problems, warnings }
 }
 
 /// What is known so far. A name that stands for something broken is there with `None`, so that nobody misses it.
@@ -65,14 +61,7 @@ struct Compiler<'c> {
 impl<'c> Compiler<'c> {
     fn new(config: &'c Config, environment: &'c Environment<'c>) -> Self {
         let (problems, warnings) = (Vec::new(), Vec::new());
-        Self {
-            config,
-            environment,
-            key_sets: HashMap::new(),
-            realms: HashMap::new(),
-            problems,
-            warnings,
-        }
+        Self { config, environment, key_sets: HashMap::new(), realms: HashMap::new(), problems, warnings }
     }
 
     fn snapshot(&mut self) -> Snapshot {
@@ -84,12 +73,7 @@ impl<'c> Compiler<'c> {
         let listeners = self.listeners();
         let routes = self.routes(&upstreams, &answers, &response_headers);
         self.warn_of_unused();
-        let sources = self
-            .config
-            .realms
-            .iter()
-            .flat_map(|realm| &realm.token)
-            .map(realms::source);
+        let sources = self.config.realms.iter().flat_map(|realm| &realm.token).map(realms::source);
         let secrets = TokenNames::of(sources.collect::<Vec<_>>().iter());
         Snapshot {
             listeners,
@@ -121,24 +105,13 @@ impl<'c> Compiler<'c> {
 
     fn listeners(&mut self) -> Vec<Listener> {
         let config = self.config;
-        let redirects = config
-            .listeners
-            .iter()
-            .map(|listener| listener.redirect_to_https.as_ref());
-        redirects
-            .map(|redirect| Listener {
-                redirect: redirect.map(|redirect| self.redirect(redirect)),
-            })
-            .collect()
+        let redirects = config.listeners.iter().map(|listener| listener.redirect_to_https.as_ref());
+        redirects.map(|redirect| Listener { redirect: redirect.map(|redirect| self.redirect(redirect)) }).collect()
     }
 
     fn redirect(&mut self, redirect: &schema::RedirectToHttps) -> RedirectToHttps {
         let except = redirect.except.iter().filter_map(|path| self.normal(path)).collect();
-        RedirectToHttps {
-            status: redirect.status,
-            port: redirect.port,
-            except,
-        }
+        RedirectToHttps { status: redirect.status, port: redirect.port, except }
     }
 
     /// A path of the configuration, which must be written in normal form to be found.
@@ -146,10 +119,7 @@ impl<'c> Compiler<'c> {
         match NormalPath::parse(path.value.as_bytes()) {
             Ok(normal) if comparable(normal.as_str(), path) => Some(normal.as_str().to_owned()),
             Ok(normal) => {
-                self.problem(
-                    &path.place,
-                    format!("this can never match: paths are compared as {:?}", normal.as_str()),
-                );
+                self.problem(&path.place, format!("this can never match: paths are compared as {:?}", normal.as_str()));
                 None
             }
             Err(problem) => {
@@ -162,20 +132,16 @@ impl<'c> Compiler<'c> {
     /// Every header that anything in the file sends as identity, also from what is broken or unused.
     fn identity_names(&self) -> IdentityNames {
         let of_realms = self.config.realms.iter().flat_map(|realm| &realm.identity_headers);
-        let of_locations = self
-            .config
-            .locations
-            .iter()
-            .flat_map(|location| &location.identity_headers);
+        let of_locations = self.config.locations.iter().flat_map(|location| &location.identity_headers);
         IdentityNames::new(of_realms.chain(of_locations).map(|header| header.name.as_str()))
     }
 
     fn log_format(&mut self) -> LogFormat {
         match &self.config.access_log.format {
             schema::LogFormat::Json => LogFormat::Json,
-            schema::LogFormat::Template(text) => self
-                .template(text, Scope::LOG)
-                .map_or(LogFormat::Json, LogFormat::Template),
+            schema::LogFormat::Template(text) => {
+                self.template(text, Scope::LOG).map_or(LogFormat::Json, LogFormat::Template)
+            }
         }
     }
 
@@ -184,10 +150,7 @@ impl<'c> Compiler<'c> {
         let used_realms = locations::realm_names(config);
         for realm in &config.realms {
             if !used_realms.contains(realm.name.as_str()) {
-                self.warning(
-                    &realm.name.place,
-                    format!("no location uses the realm {:?}", realm.name.value),
-                );
+                self.warning(&realm.name.place, format!("no location uses the realm {:?}", realm.name.value));
             }
         }
         for upstream in &config.upstreams {
@@ -195,10 +158,7 @@ impl<'c> Compiler<'c> {
                 |location| matches!(&location.action, schema::Action::Upstream(name) if name.value == upstream.name.value),
             );
             if !used {
-                self.warning(
-                    &upstream.name.place,
-                    format!("no location uses the upstream {:?}", upstream.name.value),
-                );
+                self.warning(&upstream.name.place, format!("no location uses the upstream {:?}", upstream.name.value));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Compiler;
 use crate::auth::claim_rules::ClaimRules;
 use crate::auth::credential::TokenSource;
-use crate::auth::expression::facts::Scope;
+use crate::auth::expression::fields::Scope;
 use crate::auth::expression::template::Template;
 use crate::auth::realm::{Realm, Requirement};
 use crate::auth::verified_cache::VerifiedCache;
@@ -35,11 +35,7 @@ impl<'c> Compiler<'c> {
             Some(text) => self.template(text, Scope::REQUEST),
             None => Some(Template::of_text(&name)),
         };
-        let require = written
-            .require
-            .iter()
-            .filter_map(|requirement| self.requirement(requirement))
-            .collect();
+        let require = written.require.iter().filter_map(|requirement| self.requirement(requirement)).collect();
         let identity_headers = self.identity_headers(&written.identity_headers, Scope::IDENTITY);
         // Every part has been looked at and every problem of theirs reported; now all of them are needed.
         let algorithms = match algorithms {
@@ -86,16 +82,8 @@ impl<'c> Compiler<'c> {
         let Some(algorithms) = algorithms else { return };
         let by_keys = keys.view().algorithms();
         if algorithms.intersect(by_keys).is_empty() {
-            let place = written
-                .algorithms
-                .iter()
-                .flatten()
-                .next()
-                .map_or(&written.name.place, |name| &name.place);
-            self.problem(
-                place,
-                format!("none of these can be used: the realm's keys are for {by_keys}"),
-            );
+            let place = written.algorithms.iter().flatten().next().map_or(&written.name.place, |name| &name.place);
+            self.problem(place, format!("none of these can be used: the realm's keys are for {by_keys}"));
         }
     }
 
@@ -104,10 +92,7 @@ impl<'c> Compiler<'c> {
             RequirementStatus::Unauthorized => 401,
             RequirementStatus::Forbidden => 403,
         };
-        Some(Requirement {
-            check: self.expression(&written.check, Scope::IDENTITY)?,
-            status,
-        })
+        Some(Requirement { check: self.expression(&written.check, Scope::IDENTITY)?, status })
     }
 
     /// The cache of the realm of this name that runs now, if what it holds was verified by the same rules.
@@ -123,14 +108,8 @@ impl<'c> Compiler<'c> {
                 && realm.algorithms == algorithms
                 && realm.verified.capacity() == written.cache_entries
         };
-        let running = self
-            .environment
-            .previous
-            .and_then(|previous| previous.realms.iter().find(same));
-        running.map_or_else(
-            || Arc::new(VerifiedCache::new(written.cache_entries)),
-            |realm| Arc::clone(&realm.verified),
-        )
+        let running = self.environment.previous.and_then(|previous| previous.realms.iter().find(same));
+        running.map_or_else(|| Arc::new(VerifiedCache::new(written.cache_entries)), |realm| Arc::clone(&realm.verified))
     }
 }
 
@@ -150,9 +129,8 @@ pub(super) fn source(written: &schema::TokenSource) -> TokenSource {
         schema::TokenSource::Bearer => TokenSource::Bearer,
         schema::TokenSource::Cookie(name) => TokenSource::Cookie(name.clone()),
         schema::TokenSource::Query(name) => TokenSource::Query(name.clone()),
-        schema::TokenSource::Header { name, scheme } => TokenSource::Header {
-            name: name.clone(),
-            scheme: scheme.clone(),
-        },
+        schema::TokenSource::Header { name, scheme } => {
+            TokenSource::Header { name: name.clone(), scheme: scheme.clone() }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 
 use super::Compiler;
-use crate::auth::expression::facts::Scope;
+use crate::auth::expression::fields::Scope;
 use crate::config::schema::{Content, CustomResponse, ResponseBody};
 use crate::snapshot::{Answers, Fixed, ResponseHeaders};
 
@@ -30,9 +30,6 @@ impl Compiler<'_> {
             Content::Text(text) => Bytes::copy_from_slice(text.as_bytes()),
             Content::File(path) => self.file(path)?.into(),
         };
-        Some(Fixed {
-            media_type: body.media_type.clone(),
-            octets,
-        })
+        Some(Fixed { media_type: body.media_type.clone(), octets })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::auth::expression::Expression;
-use crate::auth::expression::facts::Scope;
+use crate::auth::expression::fields::Scope;
 use crate::auth::expression::template::Template;
 use crate::auth::realm::IdentityHeader;
 use crate::config::Located;
@@ -11,23 +11,16 @@ use crate::snapshot::HeaderEdit;
 
 impl Compiler<'_> {
     pub(super) fn template(&mut self, text: &Located<String>, scope: Scope) -> Option<Template> {
-        Template::compile(text, scope)
-            .map_err(|why| self.problem(&text.place, why))
-            .ok()
+        Template::compile(text, scope).map_err(|why| self.problem(&text.place, why)).ok()
     }
 
     pub(super) fn expression(&mut self, text: &Located<String>, scope: Scope) -> Option<Expression> {
-        Expression::compile(text, scope)
-            .map_err(|why| self.problem(&text.place, why))
-            .ok()
+        Expression::compile(text, scope).map_err(|why| self.problem(&text.place, why)).ok()
     }
 
     pub(super) fn identity_headers(&mut self, headers: &[HeaderTemplate], scope: Scope) -> Vec<IdentityHeader> {
         let compile = |header: &HeaderTemplate| {
-            Some(IdentityHeader {
-                name: header.name.value.clone(),
-                value: self.template(&header.value, scope)?,
-            })
+            Some(IdentityHeader { name: header.name.value.clone(), value: self.template(&header.value, scope)? })
         };
         headers.iter().filter_map(compile).collect()
     }
@@ -39,10 +32,7 @@ impl Compiler<'_> {
             if header.value.is_empty() {
                 return Some(HeaderEdit { name, value: None });
             }
-            Some(HeaderEdit {
-                name,
-                value: Some(self.template(&header.value, scope)?),
-            })
+            Some(HeaderEdit { name, value: Some(self.template(&header.value, scope)?) })
         };
         headers.iter().filter_map(compile).collect()
     }

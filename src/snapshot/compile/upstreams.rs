@@ -12,11 +12,7 @@ impl Compiler<'_> {
     /// One for each of the file, in its order, broken or not: locations name them by place.
     pub(super) fn upstreams(&mut self) -> Vec<Arc<UpstreamSpec>> {
         let config = self.config;
-        config
-            .upstreams
-            .iter()
-            .map(|upstream| Arc::new(self.upstream(upstream)))
-            .collect()
+        config.upstreams.iter().map(|upstream| Arc::new(self.upstream(upstream))).collect()
     }
 
     fn upstream(&mut self, written: &schema::Upstream) -> UpstreamSpec {
@@ -65,16 +61,9 @@ impl Compiler<'_> {
         let client = written.client.as_ref().and_then(|client| {
             let certificate = self.file(&client.certificate);
             let key = self.file(&client.key);
-            Some(ClientIdentity {
-                certificate: certificate?,
-                key: Secret::new(key?),
-            })
+            Some(ClientIdentity { certificate: certificate?, key: Secret::new(key?) })
         });
-        TlsSpec {
-            ca: written.ca.as_ref().and_then(|path| self.file(path)),
-            verify: written.verify,
-            client,
-        }
+        TlsSpec { ca: written.ca.as_ref().and_then(|path| self.file(path)), verify: written.verify, client }
     }
 
     pub(super) fn file(&mut self, path: &Located<std::path::PathBuf>) -> Option<Vec<u8>> {

@@ -19,14 +19,8 @@ fn shown(access: &Access) -> String {
     };
     match access {
         Access::Public => "public".to_owned(),
-        Access::Realm {
-            name,
-            no_token: NoToken::Refuse,
-        } => name.value.clone(),
-        Access::Realm {
-            name,
-            no_token: NoToken::PassWithoutIdentity,
-        } => format!("{}?", name.value),
+        Access::Realm { name, no_token: NoToken::Refuse } => name.value.clone(),
+        Access::Realm { name, no_token: NoToken::PassWithoutIdentity } => format!("{}?", name.value),
         Access::Ip(list) => format!("ip({})", blocks(list)),
         Access::NotIp(list) => format!("not_ip({})", blocks(list)),
         Access::Check(text) => format!("check({})", text.value),
@@ -49,10 +43,7 @@ fn every_node_is_read() {
         ("{ not_ip: [10.0.0.0/8] }", "not_ip(10.0.0.0/8)"),
         ("{ check: 'a == b' }", "check(a == b)"),
         ("[{ realm: a }, { realm: b }]", "all(a b)"),
-        (
-            "{ all: [{ realm: a, optional: true }, [{ realm: b }]] }",
-            "all(a? all(b))",
-        ),
+        ("{ all: [{ realm: a, optional: true }, [{ realm: b }]] }", "all(a? all(b))"),
         (
             "{ any: [{ ip: [10.0.0.0/8] }, { all: [{ realm: a }, { check: x }] }] }",
             "any(ip(10.0.0.0/8) all(a check(x)))",
@@ -73,58 +64,22 @@ const ACCESS_RULES: &[(&str, &str, &str)] = &[
     ("{ any: [] }", ".any: the list is empty: nobody would pass", ""),
     ("{ ip: [] }", ".ip: the list is empty", ""),
     ("{ not_ip: [] }", ".not_ip: the list is empty", ""),
-    (
-        "{ ip: [10.0.0.1/8, 10.0.0.0/8] }",
-        ".ip[0]: ",
-        "did you mean 10.0.0.0/8?",
-    ),
-    (
-        "{ realn: app, optional: true }",
-        ": unknown key \"realn\"; did you mean \"realm\"?",
-        "",
-    ),
+    ("{ ip: [10.0.0.1/8, 10.0.0.0/8] }", ".ip[0]: ", "did you mean 10.0.0.0/8?"),
+    ("{ realn: app, optional: true }", ": unknown key \"realn\"; did you mean \"realm\"?", ""),
     ("{ realm: }", ".realm: expected text, found nothing", ""),
     ("{ realm: app, optional: yes }", ".optional: ", "write true"),
     ("{ realm: app, ip: [10.0.0.1] }", ": \"realm\" and \"ip\" together", ""),
-    (
-        "{ ip: [10.0.0.1], optional: true }",
-        ": \"optional\" belongs to a realm",
-        "",
-    ),
-    (
-        "{ any: [{ realm: a, optional: true }] }",
-        ".any[0].optional: \"optional: true\" inside \"any\"",
-        "",
-    ),
-    (
-        "{ any: [{ all: [{ realm: a, optional: true }] }] }",
-        ".any[0].all[0].optional: ",
-        "inside \"any\"",
-    ),
-    (
-        "{ any: [[{ realm: a, optional: true }]] }",
-        ".any[0][0].optional: ",
-        "inside \"any\"",
-    ),
-    (
-        "{ any: [public, { realm: a }] }",
-        ".any[0]: ",
-        "\"public\" stands alone",
-    ),
+    ("{ ip: [10.0.0.1], optional: true }", ": \"optional\" belongs to a realm", ""),
+    ("{ any: [{ realm: a, optional: true }] }", ".any[0].optional: \"optional: true\" inside \"any\"", ""),
+    ("{ any: [{ all: [{ realm: a, optional: true }] }] }", ".any[0].all[0].optional: ", "inside \"any\""),
+    ("{ any: [[{ realm: a, optional: true }]] }", ".any[0][0].optional: ", "inside \"any\""),
+    ("{ any: [public, { realm: a }] }", ".any[0]: ", "\"public\" stands alone"),
     ("{ any: [~] }", ".any[0]: expected a node", "found nothing"),
-    (
-        "{ any: { realm: a } }",
-        ".any: expected a list of nodes, found a mapping",
-        "",
-    ),
+    ("{ any: { realm: a } }", ".any: expected a list of nodes, found a mapping", ""),
     ("{ basic: { users: f } }", ": \"basic\" is not built yet", ""),
     ("{ forward_auth: a }", ": \"forward_auth\" is not built yet", ""),
     ("{ stage: a }", ": \"stage\" is not built yet", ""),
-    (
-        "{ forward_aut: a }",
-        ": unknown key \"forward_aut\"; did you mean \"forward_auth\"?",
-        "",
-    ),
+    ("{ forward_aut: a }", ": unknown key \"forward_aut\"; did you mean \"forward_auth\"?", ""),
 ];
 
 #[test]

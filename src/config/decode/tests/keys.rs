@@ -4,11 +4,7 @@ use super::super::super::schema::{KeyOrigin, KeySource, SecretEncoding, WeakKeys
 use super::{good, loaded, refused};
 
 fn source(text: &str) -> KeySource {
-    good(&format!("keys: {{ a: [{text}] }}"))
-        .keys
-        .remove(0)
-        .sources
-        .remove(0)
+    good(&format!("keys: {{ a: [{text}] }}")).keys.remove(0).sources.remove(0)
 }
 
 #[test]
@@ -21,18 +17,13 @@ fn secrets_are_the_octets_they_stand_for() {
         ("{ secret: -_8, encoding: base64url }", &[0xfb, 0xff]),
         ("{ secret: 00ff, encoding: hex }", &[0, 0xff]),
     ] {
-        assert!(
-            matches!(source(text).from, KeyOrigin::Secret(secret) if secret.expose() == octets),
-            "{text}"
-        );
+        assert!(matches!(source(text).from, KeyOrigin::Secret(secret) if secret.expose() == octets), "{text}");
     }
 }
 
 #[test]
 fn an_inline_set_becomes_json() {
-    let KeyOrigin::Jwks(json) = source("{ jwks: { keys: [{ kty: oct, k: AAEC, n: \"1\" }] } }").from else {
-        panic!()
-    };
+    let KeyOrigin::Jwks(json) = source("{ jwks: { keys: [{ kty: oct, k: AAEC, n: \"1\" }] } }").from else { panic!() };
     assert_eq!(json.expose(), br#"{"keys":[{"kty":"oct","k":"AAEC","n":"1"}]}"#);
 }
 
@@ -40,10 +31,7 @@ fn an_inline_set_becomes_json() {
 fn files_and_options_are_kept() {
     let source = source("{ secret_file: s, encoding: hex, kid: 7, algorithms: [HS256], dangerously_allow_weak: true }");
     assert!(matches!(&source.from, KeyOrigin::SecretFile(file, SecretEncoding::Hex) if file.ends_with("gate/s")));
-    assert_eq!(
-        (source.kid.as_deref(), source.weak_keys),
-        (Some("7"), WeakKeys::DangerouslyAllow)
-    );
+    assert_eq!((source.kid.as_deref(), source.weak_keys), (Some("7"), WeakKeys::DangerouslyAllow));
     assert_eq!(source.algorithms.unwrap()[0].value, "HS256");
 }
 
@@ -52,73 +40,21 @@ const KEY_SETS_RULES: &[(&str, &str, &str)] = &[
     ("[]", "keys.a: the list is empty", ""),
     ("[{}]", "keys.a[0]: one of \"jwks_file\"", "is needed"),
     ("[{ kid: x }]", "keys.a[0]: one of \"jwks_file\"", "is needed"),
-    (
-        "[{ secret: x, jwks_file: y }]",
-        "keys.a[0]: \"secret\" and \"jwks_file\" together",
-        "",
-    ),
-    (
-        "[{ secrte: x }]",
-        "keys.a[0]: unknown key \"secrte\"; did you mean \"secret\"?",
-        "",
-    ),
+    ("[{ secret: x, jwks_file: y }]", "keys.a[0]: \"secret\" and \"jwks_file\" together", ""),
+    ("[{ secrte: x }]", "keys.a[0]: unknown key \"secrte\"; did you mean \"secret\"?", ""),
     ("[{ secret: '' }]", "keys.a[0].secret: the secret is empty", ""),
-    (
-        "[{ secret: }]",
-        "keys.a[0].secret: expected a secret, found nothing",
-        "",
-    ),
-    (
-        "[{ secret: xyz, encoding: hex }]",
-        "keys.a[0].secret: the secret is not hex",
-        "",
-    ),
-    (
-        "[{ secret: xyz, encoding: base46 }]",
-        "keys.a[0].encoding: ",
-        "did you mean \"base64\"?",
-    ),
-    (
-        "[{ pem_file: x, encoding: hex }]",
-        "keys.a[0]: \"encoding\" belongs to",
-        "",
-    ),
-    (
-        "[{ pem_file: x, algorithms: [] }]",
-        "keys.a[0].algorithms: the list is empty",
-        "",
-    ),
-    (
-        "[{ pem_file: x, algorithms: [RS256, RS256] }]",
-        "keys.a[0].algorithms[1]: ",
-        "already",
-    ),
+    ("[{ secret: }]", "keys.a[0].secret: expected a secret, found nothing", ""),
+    ("[{ secret: xyz, encoding: hex }]", "keys.a[0].secret: the secret is not hex", ""),
+    ("[{ secret: xyz, encoding: base46 }]", "keys.a[0].encoding: ", "did you mean \"base64\"?"),
+    ("[{ pem_file: x, encoding: hex }]", "keys.a[0]: \"encoding\" belongs to", ""),
+    ("[{ pem_file: x, algorithms: [] }]", "keys.a[0].algorithms: the list is empty", ""),
+    ("[{ pem_file: x, algorithms: [RS256, RS256] }]", "keys.a[0].algorithms[1]: ", "already"),
     ("[{ jwks: [] }]", "keys.a[0].jwks: expected a mapping", "found a list"),
-    (
-        "[{ jwks: { keys: [.inf] } }]",
-        "keys.a[0].jwks.keys[0]: JSON has no infinity",
-        "",
-    ),
-    (
-        "[{ jwks_file: '{request.host}.json' }]",
-        "keys.a[0].jwks_file: ",
-        "not built yet",
-    ),
-    (
-        "[{ jwks_url: http://x }]",
-        "keys.a[0]: \"jwks_url\" is not built yet",
-        "",
-    ),
-    (
-        "[{ discovery: http://x }]",
-        "keys.a[0]: \"discovery\" is not built yet",
-        "",
-    ),
-    (
-        "[{ pem_file: x, refresh: 1m }]",
-        "keys.a[0]: \"refresh\" is not built yet",
-        "",
-    ),
+    ("[{ jwks: { keys: [.inf] } }]", "keys.a[0].jwks.keys[0]: JSON has no infinity", ""),
+    ("[{ jwks_file: '{request.host}.json' }]", "keys.a[0].jwks_file: ", "not built yet"),
+    ("[{ jwks_url: http://x }]", "keys.a[0]: \"jwks_url\" is not built yet", ""),
+    ("[{ discovery: http://x }]", "keys.a[0]: \"discovery\" is not built yet", ""),
+    ("[{ pem_file: x, refresh: 1m }]", "keys.a[0]: \"refresh\" is not built yet", ""),
     ("{ secret: x }", "keys.a: expected a list, found a mapping", ""),
 ];
 

@@ -11,63 +11,31 @@ fn everything_that_a_listener_can_say() {
          \x20 - { address: '[::]:443', http2: true, tls: { certificates: [{ certificate: a.crt, key: /a.key }] } }\n\
          \x20 - { address: 127.0.0.1:81, redirect_to_https: 302 }\n",
     );
-    let [plain, secure, short] = config.listeners.as_slice() else {
-        panic!()
-    };
+    let [plain, secure, short] = config.listeners.as_slice() else { panic!() };
     let redirect = plain.redirect_to_https.as_ref().unwrap();
     assert_eq!(
         (redirect.status, redirect.port, redirect.except[0].as_str()),
         (308, 8443, "/.well-known/acme-challenge/")
     );
-    assert_eq!(
-        (plain.name.as_ref().unwrap().as_str(), plain.http2),
-        ("plain", Some(false))
-    );
+    assert_eq!((plain.name.as_ref().unwrap().as_str(), plain.http2), ("plain", Some(false)));
     let pair = &secure.tls.as_ref().unwrap().certificates[0];
     assert_eq!(pair.certificate.display().to_string(), "/etc/gate/a.crt");
     assert_eq!(pair.key.display().to_string(), "/a.key");
     let redirect = short.redirect_to_https.as_ref().unwrap();
-    assert_eq!(
-        (redirect.status, redirect.port, redirect.except.len(), short.http2),
-        (302, 443, 0, None)
-    );
+    assert_eq!((redirect.status, redirect.port, redirect.except.len(), short.http2), (302, 443, 0, None));
 }
 
 /// What is written, how the problem begins, and words in it.
 const LISTENERS_RULES: &[(&str, &str, &str)] = &[
     ("{}", "listeners[0]: \"address\" is missing", ""),
-    (
-        "{ adress: 127.0.0.1:1 }",
-        "listeners[0]: unknown key \"adress\"; did you mean \"address\"?",
-        "",
-    ),
-    (
-        "{ address: localhost:80 }",
-        "listeners[0].address: ",
-        "a name where an IP address is needed",
-    ),
+    ("{ adress: 127.0.0.1:1 }", "listeners[0]: unknown key \"adress\"; did you mean \"address\"?", ""),
+    ("{ address: localhost:80 }", "listeners[0].address: ", "a name where an IP address is needed"),
     ("{ address: }", "listeners[0].address: ", "found nothing"),
     ("{ address: [::]:80 }", "", "not valid YAML"),
-    (
-        "{ address: '127.0.0.1:1', name: '' }",
-        "listeners[0].name: ",
-        "empty text",
-    ),
-    (
-        "{ address: '127.0.0.1:1', http2: yes }",
-        "listeners[0].http2: ",
-        "found \"yes\"; write true",
-    ),
-    (
-        "{ address: '127.0.0.1:1', http2: off }",
-        "listeners[0].http2: ",
-        "found \"off\"; write false",
-    ),
-    (
-        "{ address: '127.0.0.1:1', redirect_to_https: 200 }",
-        "listeners[0].redirect_to_https: ",
-        "expected a redirect",
-    ),
+    ("{ address: '127.0.0.1:1', name: '' }", "listeners[0].name: ", "empty text"),
+    ("{ address: '127.0.0.1:1', http2: yes }", "listeners[0].http2: ", "found \"yes\"; write true"),
+    ("{ address: '127.0.0.1:1', http2: off }", "listeners[0].http2: ", "found \"off\"; write false"),
+    ("{ address: '127.0.0.1:1', redirect_to_https: 200 }", "listeners[0].redirect_to_https: ", "expected a redirect"),
     (
         "{ address: '127.0.0.1:1', redirect_to_https: { port: 0 } }",
         "listeners[0].redirect_to_https.port: ",
@@ -78,11 +46,7 @@ const LISTENERS_RULES: &[(&str, &str, &str)] = &[
         "listeners[0].redirect_to_https.except[0]: ",
         "begins with",
     ),
-    (
-        "{ address: '127.0.0.1:1', tls: {} }",
-        "listeners[0].tls: \"certificates\" is missing",
-        "",
-    ),
+    ("{ address: '127.0.0.1:1', tls: {} }", "listeners[0].tls: \"certificates\" is missing", ""),
     (
         "{ address: '127.0.0.1:1', tls: { certificates: [{ key: x }] } }",
         "listeners[0].tls.certificates[0]: \"certificate\" is missing",
@@ -93,21 +57,9 @@ const LISTENERS_RULES: &[(&str, &str, &str)] = &[
         "listeners[0]: ",
         "lead back",
     ),
-    (
-        "{ address: '127.0.0.1:1', limits: {} }",
-        "listeners[0]: \"limits\" is not built yet",
-        "",
-    ),
-    (
-        "{ address: '127.0.0.1:1', trusted_proxies: [] }",
-        "listeners[0]: \"trusted_proxies\" is not built yet",
-        "",
-    ),
-    (
-        "{ address: '127.0.0.1:1', proxy_protocol: false }",
-        "listeners[0]: \"proxy_protocol\" is not built yet",
-        "",
-    ),
+    ("{ address: '127.0.0.1:1', limits: {} }", "listeners[0]: \"limits\" is not built yet", ""),
+    ("{ address: '127.0.0.1:1', trusted_proxies: [] }", "listeners[0]: \"trusted_proxies\" is not built yet", ""),
+    ("{ address: '127.0.0.1:1', proxy_protocol: false }", "listeners[0]: \"proxy_protocol\" is not built yet", ""),
     ("127.0.0.1:80", "listeners[0]: expected a mapping", "found text"),
 ];
 

@@ -38,16 +38,9 @@ fn edits_of_a_location_are_read() {
         "match: { prefix: /a }, access: public, upstream: app, replace_prefix: /, encoded_slash: keep, \
          identity_headers: { X-Team: t }, request_headers: { X-Env: prod, Cookie: '' }, response_headers: { X-A: b }",
     );
-    assert_eq!(
-        (location.replace_prefix.unwrap().as_str(), location.encoded_slash),
-        ("/", EncodedSlash::Keep)
-    );
+    assert_eq!((location.replace_prefix.unwrap().as_str(), location.encoded_slash), ("/", EncodedSlash::Keep));
     assert_eq!(location.identity_headers[0].name.value, "x-team");
-    let edits: Vec<_> = location
-        .request_headers
-        .iter()
-        .map(|edit| (edit.name.as_str(), edit.value.as_str()))
-        .collect();
+    let edits: Vec<_> = location.request_headers.iter().map(|edit| (edit.name.as_str(), edit.value.as_str())).collect();
     assert_eq!(edits, [("x-env", "prod"), ("cookie", "")]);
     assert_eq!(location.response_headers.len(), 1);
 }
@@ -61,34 +54,18 @@ fn answers_have_the_media_type_of_their_form() {
             "application/json",
             r#"{"ok":true,"n":656670838050885}"#,
         ),
-        (
-            "respond: { status: 404, text: no }",
-            404,
-            "text/plain; charset=utf-8",
-            "no",
-        ),
+        ("respond: { status: 404, text: no }", 404, "text/plain; charset=utf-8", "no"),
         ("respond: { text: '' }", 200, "text/plain; charset=utf-8", ""),
         ("respond: { html: <p> }", 200, "text/html; charset=utf-8", "<p>"),
         ("respond: { text: x, type: text/css }", 200, "text/css", "x"),
         ("respond: { json: [a, 1] }", 200, "application/json", r#"["a",1]"#),
         ("respond: { json: ~ }", 200, "application/json", "null"),
     ] {
-        let Action::Respond(respond) = action(text) else {
-            panic!("{text}")
-        };
-        assert_eq!(
-            (respond.status, respond.body.media_type.as_str()),
-            (status, media_type),
-            "{text}"
-        );
-        assert!(
-            matches!(respond.body.content, Content::Text(written) if written == body),
-            "{text}"
-        );
+        let Action::Respond(respond) = action(text) else { panic!("{text}") };
+        assert_eq!((respond.status, respond.body.media_type.as_str()), (status, media_type), "{text}");
+        assert!(matches!(respond.body.content, Content::Text(written) if written == body), "{text}");
     }
-    let Action::Respond(respond) = action("respond: { file: errors/502.HTML }") else {
-        panic!()
-    };
+    let Action::Respond(respond) = action("respond: { file: errors/502.HTML }") else { panic!() };
     assert_eq!(respond.body.media_type, "text/html; charset=utf-8");
     assert!(matches!(respond.body.content, Content::File(file) if file.ends_with("gate/errors/502.HTML")));
 }
@@ -98,10 +75,7 @@ fn the_other_actions_are_read() {
     assert!(matches!(action("echo: true"), Action::Echo));
     assert!(matches!(action("respond: { status: 200, echo: true }"), Action::Echo));
     assert!(matches!(action("redirect: { to: /x }"), Action::Redirect { status: 302, to } if to.value == "/x"));
-    assert!(matches!(
-        action("redirect: { status: 308, to: /x }"),
-        Action::Redirect { status: 308, .. }
-    ));
+    assert!(matches!(action("redirect: { status: 308, to: /x }"), Action::Redirect { status: 308, .. }));
 }
 
 #[test]
@@ -116,90 +90,30 @@ fn custom_answers_are_read_by_status() {
 
 /// What is written, how the problem begins, and words in it.
 const ACTIONS_RULES: &[(&str, &str, &str)] = &[
-    (
-        "methods: [GET]",
-        ": one of \"upstream\", \"respond\", \"redirect\" or \"echo\" is needed",
-        "",
-    ),
+    ("methods: [GET]", ": one of \"upstream\", \"respond\", \"redirect\" or \"echo\" is needed", ""),
     ("upstream: a, echo: true", ": \"upstream\" and \"echo\" together", ""),
-    (
-        "upstrem: a",
-        ": unknown key \"upstrem\"; did you mean \"upstream\"?",
-        "",
-    ),
+    ("upstrem: a", ": unknown key \"upstrem\"; did you mean \"upstream\"?", ""),
     ("echo: false", ".echo: ", "only be true"),
     ("respond: { status: 200 }", ".respond: one of", "is needed"),
-    (
-        "respond: { status: 199, text: x }",
-        ".respond.status: ",
-        "from 200 to 599",
-    ),
-    (
-        "respond: { status: 404, echo: true }",
-        ".respond.status: ",
-        "from 200 to 200",
-    ),
-    (
-        "respond: { text: x, html: y }",
-        ".respond: \"text\" and \"html\" together",
-        "",
-    ),
-    (
-        "respond: { text: x, type: plain }",
-        ".respond.type: expected a media type",
-        "",
-    ),
+    ("respond: { status: 199, text: x }", ".respond.status: ", "from 200 to 599"),
+    ("respond: { status: 404, echo: true }", ".respond.status: ", "from 200 to 200"),
+    ("respond: { text: x, html: y }", ".respond: \"text\" and \"html\" together", ""),
+    ("respond: { text: x, type: plain }", ".respond.type: expected a media type", ""),
     ("respond: { text: }", ".respond.text: expected text", "found nothing"),
-    (
-        "redirect: { status: 304, to: x }",
-        ".redirect.status: expected a redirect",
-        "",
-    ),
+    ("redirect: { status: 304, to: x }", ".redirect.status: expected a redirect", ""),
     ("redirect: { status: 301 }", ".redirect: \"to\" is missing", ""),
     ("echo: true, methods: []", ".methods: the list is empty", ""),
     ("echo: true, methods: [get]", ".methods[0]: ", "write \"GET\""),
     ("echo: true, methods: [GET, GET]", ".methods[1]: ", "already"),
     ("echo: true, replace_prefix: x", ".replace_prefix: a path begins", ""),
-    (
-        "echo: true, encoded_slash: decode",
-        ".encoded_slash: expected \"keep\" or \"refuse\"",
-        "",
-    ),
-    (
-        "echo: true, request_headers: { Host: x }",
-        ".request_headers.Host: ",
-        "cannot be set",
-    ),
-    (
-        "echo: true, response_headers: { Content-Length: 1 }",
-        ".response_headers.Content-Length: ",
-        "cannot be set",
-    ),
-    (
-        "echo: true, request_headers: { X-A: }",
-        ".request_headers.X-A: ",
-        "\"\" for empty text",
-    ),
-    (
-        "echo: true, responses: { 200: { text: x } }",
-        ".responses.200: expected a status from 400 to 599",
-        "",
-    ),
-    (
-        "echo: true, responses: { 401: {} }",
-        ".responses.401: one of",
-        "is needed",
-    ),
-    (
-        "echo: true, responses: { 401: { browser: {} } }",
-        ".responses.401: \"browser\" is not built yet",
-        "",
-    ),
-    (
-        "echo: true, responses: { 401: { text: x, status: 402 } }",
-        ".responses.401: unknown key \"status\"",
-        "",
-    ),
+    ("echo: true, encoded_slash: decode", ".encoded_slash: expected \"keep\" or \"refuse\"", ""),
+    ("echo: true, request_headers: { Host: x }", ".request_headers.Host: ", "cannot be set"),
+    ("echo: true, response_headers: { Content-Length: 1 }", ".response_headers.Content-Length: ", "cannot be set"),
+    ("echo: true, request_headers: { X-A: }", ".request_headers.X-A: ", "\"\" for empty text"),
+    ("echo: true, responses: { 200: { text: x } }", ".responses.200: expected a status from 400 to 599", ""),
+    ("echo: true, responses: { 401: {} }", ".responses.401: one of", "is needed"),
+    ("echo: true, responses: { 401: { browser: {} } }", ".responses.401: \"browser\" is not built yet", ""),
+    ("echo: true, responses: { 401: { text: x, status: 402 } }", ".responses.401: unknown key \"status\"", ""),
 ];
 
 #[test]
@@ -231,44 +145,26 @@ fn each_rule_of_matches() {
         let text = format!("match: {text}, access: public, echo: true");
         refused(&file(&text), &format!("locations[0].match{start}"), words);
     }
-    refused(
-        &file("access: public, echo: true"),
-        "locations[0]: \"match\" is missing",
-        "",
-    );
+    refused(&file("access: public, echo: true"), "locations[0]: \"match\" is missing", "");
     let regex = "match: { regex: x }, access: public, echo: true, replace_prefix: /";
-    refused(
-        &file(regex),
-        "locations[0].replace_prefix: ",
-        "needs a match by \"prefix\"",
-    );
+    refused(&file(regex), "locations[0].replace_prefix: ", "needs a match by \"prefix\"");
 }
 
 #[test]
 fn every_location_says_who_may_enter() {
-    refused(
-        &file("match: { prefix: / }, echo: true"),
-        "locations[0]: every location says who may enter",
-        "",
-    );
+    refused(&file("match: { prefix: / }, echo: true"), "locations[0]: every location says who may enter", "");
 }
 
 #[test]
 fn what_is_not_built_yet_is_said() {
     for key in super::super::locations::NOT_BUILT {
         let words = format!("locations[0]: \"{key}\" is not built yet");
-        refused(
-            &file(&format!("match: {{ prefix: / }}, access: public, echo: true, {key}: x")),
-            &words,
-            "",
-        );
+        refused(&file(&format!("match: {{ prefix: / }}, access: public, echo: true, {key}: x")), &words, "");
     }
 }
 
 #[test]
 fn a_method_that_looks_like_a_slip_is_warned_about() {
-    let loaded = loaded(&file(
-        "match: { prefix: / }, access: public, echo: true, methods: [POTS]",
-    ));
+    let loaded = loaded(&file("match: { prefix: / }, access: public, echo: true, methods: [POTS]"));
     assert!(loaded.warnings[0].text.contains("did you mean \"POST\"?"));
 }

@@ -9,14 +9,8 @@ use super::{good, loaded, refused};
 fn the_defaults_are_those_of_the_contract() {
     let config = good("");
     assert!(config.admin.is_none());
-    assert_eq!(
-        (config.access_log.to, config.access_log.format),
-        (LogTarget::Stdout, LogFormat::Json)
-    );
-    assert_eq!(
-        (config.process.threads, config.process.shutdown_timeout),
-        (0, Duration::from_secs(30))
-    );
+    assert_eq!((config.access_log.to, config.access_log.format), (LogTarget::Stdout, LogFormat::Json));
+    assert_eq!((config.process.threads, config.process.shutdown_timeout), (0, Duration::from_secs(30)));
 }
 
 #[test]
@@ -28,10 +22,7 @@ fn what_is_written_counts() {
     assert_eq!(config.admin.unwrap().port(), 9145);
     assert_eq!(config.access_log.to, LogTarget::Off);
     assert!(matches!(config.access_log.format, LogFormat::Template(text) if text.value == "{client.ip}"));
-    assert_eq!(
-        (config.process.threads, config.process.shutdown_timeout),
-        (4, Duration::from_secs(60))
-    );
+    assert_eq!((config.process.threads, config.process.shutdown_timeout), (4, Duration::from_secs(60)));
     assert_eq!(good("access_log: { to: stderr }").access_log.to, LogTarget::Stderr);
     let file = good("access_log: { to: logs/access.log }").access_log.to;
     assert!(matches!(file, LogTarget::File(file) if file.display().to_string() == "/etc/gate/logs/access.log"));
@@ -39,11 +30,7 @@ fn what_is_written_counts() {
 
 #[test]
 fn a_log_file_that_looks_like_a_slip_is_warned_about() {
-    assert!(
-        loaded("access_log: { to: stdot }").warnings[0]
-            .text
-            .contains("did you mean \"stdout\"?")
-    );
+    assert!(loaded("access_log: { to: stdot }").warnings[0].text.contains("did you mean \"stdout\"?"));
 }
 
 /// What is written, how the problem begins, and words in it.
@@ -53,21 +40,9 @@ const THE_PROCESS_RULES: &[(&str, &str, &str)] = &[
     ("access_log: { format: text }", "access_log.format: ", "a template"),
     ("process: { threads: -1 }", "process.threads: ", "from 0 to 1024"),
     ("process: { threads: 2000000 }", "process.threads: ", "from 0 to 1024"),
-    (
-        "process: { shutdown_timeout: 30 }",
-        "process.shutdown_timeout: ",
-        "write 30s",
-    ),
-    (
-        "process: { upgrade_socket: /run/x }",
-        "process: \"upgrade_socket\" is not built yet",
-        "",
-    ),
-    (
-        "process: { thread: 3 }",
-        "process: unknown key \"thread\"; did you mean \"threads\"?",
-        "",
-    ),
+    ("process: { shutdown_timeout: 30 }", "process.shutdown_timeout: ", "write 30s"),
+    ("process: { upgrade_socket: /run/x }", "process: \"upgrade_socket\" is not built yet", ""),
+    ("process: { thread: 3 }", "process: unknown key \"thread\"; did you mean \"threads\"?", ""),
 ];
 
 #[test]

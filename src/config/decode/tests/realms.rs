@@ -12,16 +12,10 @@ fn realm(text: &str) -> Realm {
 #[test]
 fn the_defaults_are_those_of_the_contract() {
     let realm = realm("keys: site");
-    assert_eq!(
-        (realm.name.as_str(), realm.keys[0].as_str(), realm.keys.len()),
-        ("app", "site", 1)
-    );
+    assert_eq!((realm.name.as_str(), realm.keys[0].as_str(), realm.keys.len()), ("app", "site", 1));
     assert_eq!(realm.token, [TokenSource::Bearer]);
     assert_eq!((realm.leeway, realm.max_age), (Duration::ZERO, None));
-    assert_eq!(
-        (realm.forward_token, realm.cache_entries),
-        (ForwardToken::Header, 65_536)
-    );
+    assert_eq!((realm.forward_token, realm.cache_entries), (ForwardToken::Header, 65_536));
     assert!(realm.algorithms.is_none() && realm.issuer.is_none() && realm.audience.is_none());
     assert!(realm.challenge.is_none() && realm.token_types.is_none() && realm.require.is_empty());
 }
@@ -36,9 +30,7 @@ fn one_or_a_list() {
 #[test]
 fn tokens_are_looked_for_where_it_is_said() {
     let realm = realm("keys: a, token: [bearer, { cookie: c }, { query: q }, { header: X-Auth, scheme: Token }]");
-    let [TokenSource::Bearer, cookie, query, header] = realm.token.as_slice() else {
-        panic!()
-    };
+    let [TokenSource::Bearer, cookie, query, header] = realm.token.as_slice() else { panic!() };
     assert_eq!(*cookie, TokenSource::Cookie("c".to_owned()));
     assert_eq!(*query, TokenSource::Query("q".to_owned()));
     assert!(
@@ -52,17 +44,11 @@ fn rules_about_claims() {
         "keys: a, leeway: 60s, max_age: 15m, required_claims: [sub, exp], token_types: [at+jwt], type: signed, \
          require: ['claims.a == 1', { check: 'claims.b', status: 401 }], cache: { entries: 0 }, forward_token: none",
     );
-    assert_eq!(
-        (realm.leeway, realm.max_age),
-        (Duration::from_secs(60), Some(Duration::from_secs(900)))
-    );
+    assert_eq!((realm.leeway, realm.max_age), (Duration::from_secs(60), Some(Duration::from_secs(900))));
     assert_eq!(realm.required_claims, ["sub", "exp"]);
     assert_eq!(realm.require[0].check.value, "claims.a == 1");
     let statuses: Vec<_> = realm.require.iter().map(|requirement| requirement.status).collect();
-    assert_eq!(
-        statuses,
-        [RequirementStatus::Forbidden, RequirementStatus::Unauthorized]
-    );
+    assert_eq!(statuses, [RequirementStatus::Forbidden, RequirementStatus::Unauthorized]);
     assert_eq!((realm.cache_entries, realm.forward_token), (0, ForwardToken::None));
 }
 
@@ -72,117 +58,33 @@ const REALMS_RULES: &[(&str, &str, &str)] = &[
     ("keys: []", "realms.app.keys: the list is empty", ""),
     ("keys: [a, a]", "realms.app.keys[1]: ", "already"),
     ("keys: a, issuer: []", "realms.app.issuer: the list is empty", ""),
-    (
-        "keys: a, issuer:",
-        "realms.app.issuer: expected text, found nothing",
-        "",
-    ),
+    ("keys: a, issuer:", "realms.app.issuer: expected text, found nothing", ""),
     ("keys: a, audience: []", "realms.app.audience: the list is empty", ""),
     ("keys: a, audience: ['']", "realms.app.audience[0]: ", "empty text"),
-    (
-        "keys: a, algorithms: []",
-        "realms.app.algorithms: the list is empty",
-        "",
-    ),
-    (
-        "keys: a, algorithms: RS256",
-        "realms.app.algorithms: expected a list, found text",
-        "",
-    ),
-    (
-        "keys: a, token_types: []",
-        "realms.app.token_types: the list is empty",
-        "",
-    ),
+    ("keys: a, algorithms: []", "realms.app.algorithms: the list is empty", ""),
+    ("keys: a, algorithms: RS256", "realms.app.algorithms: expected a list, found text", ""),
+    ("keys: a, token_types: []", "realms.app.token_types: the list is empty", ""),
     ("keys: a, token: []", "realms.app.token: the list is empty", ""),
-    (
-        "keys: a, token: [beaer]",
-        "realms.app.token[0]: ",
-        "did you mean \"bearer\"?",
-    ),
-    (
-        "keys: a, token: [{ cookie: a }, { cookie: a }]",
-        "realms.app.token[1]: ",
-        "already",
-    ),
-    (
-        "keys: a, token: [{ cookie: a b }]",
-        "realms.app.token[0].cookie: ",
-        "no cookie name",
-    ),
-    (
-        "keys: a, token: [{ cookie: a, query: b }]",
-        "realms.app.token[0]: \"cookie\" and \"query\" together",
-        "",
-    ),
-    (
-        "keys: a, token: [{ cookie: a, scheme: b }]",
-        "realms.app.token[0]: \"scheme\" belongs",
-        "",
-    ),
-    (
-        "keys: a, token: [{ cokie: a, scheme: b }]",
-        "realms.app.token[0]: unknown key \"cokie\"",
-        "",
-    ),
+    ("keys: a, token: [beaer]", "realms.app.token[0]: ", "did you mean \"bearer\"?"),
+    ("keys: a, token: [{ cookie: a }, { cookie: a }]", "realms.app.token[1]: ", "already"),
+    ("keys: a, token: [{ cookie: a b }]", "realms.app.token[0].cookie: ", "no cookie name"),
+    ("keys: a, token: [{ cookie: a, query: b }]", "realms.app.token[0]: \"cookie\" and \"query\" together", ""),
+    ("keys: a, token: [{ cookie: a, scheme: b }]", "realms.app.token[0]: \"scheme\" belongs", ""),
+    ("keys: a, token: [{ cokie: a, scheme: b }]", "realms.app.token[0]: unknown key \"cokie\"", ""),
     ("keys: a, token: [{}]", "realms.app.token[0]: one of", "is needed"),
-    (
-        "keys: a, token: [{ header: a b }]",
-        "realms.app.token[0].header: ",
-        "no header name",
-    ),
+    ("keys: a, token: [{ header: a b }]", "realms.app.token[0].header: ", "no header name"),
     ("keys: a, leeway: 5", "realms.app.leeway: ", "write 5s"),
     ("keys: a, type: sined", "realms.app.type: ", "did you mean \"signed\"?"),
-    (
-        "keys: a, type: encrypted",
-        "realms.app.type: \"encrypted\" is not built yet",
-        "",
-    ),
-    (
-        "keys: a, type: nested",
-        "realms.app.type: \"nested\" is not built yet",
-        "",
-    ),
-    (
-        "keys: a, cache: { entries: 10000001 }",
-        "realms.app.cache.entries: ",
-        "from 0 to 10000000",
-    ),
-    (
-        "keys: a, forward_token: body",
-        "realms.app.forward_token: expected \"header\", \"all\" or \"none\"",
-        "",
-    ),
-    (
-        "keys: a, require: [{ status: 401 }]",
-        "realms.app.require[0]: \"check\" is missing",
-        "",
-    ),
-    (
-        "keys: a, require: [{ check: x, status: 404 }]",
-        "realms.app.require[0].status: ",
-        "\"401\" or \"403\"",
-    ),
-    (
-        "keys: a, identity_headers: { Host: x }",
-        "realms.app.identity_headers.Host: ",
-        "cannot be set",
-    ),
-    (
-        "keys: a, identity_headers: { X-A: x, x-a: y }",
-        "realms.app.identity_headers.x-a: ",
-        "already",
-    ),
-    (
-        "keys: a, identity_headers: { X-A: '' }",
-        "realms.app.identity_headers.X-A: ",
-        "empty text",
-    ),
-    (
-        "keys: a, identity_headers: { 'X A': x }",
-        "realms.app.identity_headers[\"X A\"]: ",
-        "no header name",
-    ),
+    ("keys: a, type: encrypted", "realms.app.type: \"encrypted\" is not built yet", ""),
+    ("keys: a, type: nested", "realms.app.type: \"nested\" is not built yet", ""),
+    ("keys: a, cache: { entries: 10000001 }", "realms.app.cache.entries: ", "from 0 to 10000000"),
+    ("keys: a, forward_token: body", "realms.app.forward_token: expected \"header\", \"all\" or \"none\"", ""),
+    ("keys: a, require: [{ status: 401 }]", "realms.app.require[0]: \"check\" is missing", ""),
+    ("keys: a, require: [{ check: x, status: 404 }]", "realms.app.require[0].status: ", "\"401\" or \"403\""),
+    ("keys: a, identity_headers: { Host: x }", "realms.app.identity_headers.Host: ", "cannot be set"),
+    ("keys: a, identity_headers: { X-A: x, x-a: y }", "realms.app.identity_headers.x-a: ", "already"),
+    ("keys: a, identity_headers: { X-A: '' }", "realms.app.identity_headers.X-A: ", "empty text"),
+    ("keys: a, identity_headers: { 'X A': x }", "realms.app.identity_headers[\"X A\"]: ", "no header name"),
 ];
 
 #[test]

@@ -14,12 +14,7 @@ fn the_defaults_are_those_of_the_contract() {
     let upstream = upstream("servers: ['127.0.0.1:1']");
     assert_eq!((upstream.retries, upstream.servers[0].weight), (1, 1));
     let seconds = Duration::from_secs;
-    let usual = Timeouts {
-        connect: seconds(2),
-        read: seconds(60),
-        write: seconds(60),
-        idle: seconds(60),
-    };
+    let usual = Timeouts { connect: seconds(2), read: seconds(60), write: seconds(60), idle: seconds(60) };
     assert_eq!(upstream.timeouts, usual);
     assert!(upstream.host.is_none() && upstream.tls.is_none());
 }
@@ -28,15 +23,8 @@ fn the_defaults_are_those_of_the_contract() {
 fn servers_are_of_every_kind() {
     let text = "servers: ['127.0.0.1:1', { address: App:2, weight: 3 }, unix:/run/a.sock, unix:b.sock]";
     let upstream = upstream(text);
-    let shown: Vec<_> = upstream
-        .servers
-        .iter()
-        .map(|server| server.address.to_string())
-        .collect();
-    assert_eq!(
-        shown,
-        ["127.0.0.1:1", "app:2", "unix:/run/a.sock", "unix:/etc/gate/b.sock"]
-    );
+    let shown: Vec<_> = upstream.servers.iter().map(|server| server.address.to_string()).collect();
+    assert_eq!(shown, ["127.0.0.1:1", "app:2", "unix:/run/a.sock", "unix:/etc/gate/b.sock"]);
     assert_eq!(upstream.servers[1].weight, 3);
 }
 
@@ -47,10 +35,7 @@ fn the_rest_of_an_upstream() {
          tls: { server_name: App.internal, ca: ca.pem, certificate: c.crt, key: c.key }",
     );
     assert_eq!(upstream.host.unwrap().value, "app.internal:80");
-    assert_eq!(
-        (upstream.timeouts.read, upstream.timeouts.idle),
-        (Duration::from_secs(600), Duration::ZERO)
-    );
+    assert_eq!((upstream.timeouts.read, upstream.timeouts.idle), (Duration::from_secs(600), Duration::ZERO));
     let tls = upstream.tls.unwrap();
     assert_eq!(tls.server_name.unwrap().value, "app.internal");
     assert_eq!(tls.verify, VerifyPeer::Yes);
@@ -69,47 +54,15 @@ fn an_unchecked_certificate_is_warned_about() {
 const UPSTREAMS_RULES: &[(&str, &str, &str)] = &[
     ("", "upstreams.app: \"servers\" is missing", ""),
     ("servers: []", "upstreams.app.servers: the list is empty", ""),
-    (
-        "server: ['a:1']",
-        "upstreams.app: unknown key \"server\"; did you mean \"servers\"?",
-        "",
-    ),
+    ("server: ['a:1']", "upstreams.app: unknown key \"server\"; did you mean \"servers\"?", ""),
     ("servers: [a]", "upstreams.app.servers[0]: ", "has no port"),
-    (
-        "servers: [{ weight: 1 }]",
-        "upstreams.app.servers[0]: \"address\" is missing",
-        "",
-    ),
-    (
-        "servers: [{ address: 'a:1', weight: 0 }]",
-        "upstreams.app.servers[0].weight: ",
-        "from 1 to 65535",
-    ),
-    (
-        "servers: [{ address: 'a:1', weight: 65536 }]",
-        "upstreams.app.servers[0].weight: ",
-        "from 1 to 65535",
-    ),
-    (
-        "servers: [{ address: 'a:1', backup: true }]",
-        "upstreams.app.servers[0]: \"backup\" is not built yet",
-        "",
-    ),
-    (
-        "servers: ['a:1'], retries: 11",
-        "upstreams.app.retries: ",
-        "from 0 to 10",
-    ),
-    (
-        "servers: ['a:1'], host: 'http://a'",
-        "upstreams.app.host: expected a host",
-        "",
-    ),
-    (
-        "servers: ['a:1'], host: 'u@a'",
-        "upstreams.app.host: expected a host",
-        "",
-    ),
+    ("servers: [{ weight: 1 }]", "upstreams.app.servers[0]: \"address\" is missing", ""),
+    ("servers: [{ address: 'a:1', weight: 0 }]", "upstreams.app.servers[0].weight: ", "from 1 to 65535"),
+    ("servers: [{ address: 'a:1', weight: 65536 }]", "upstreams.app.servers[0].weight: ", "from 1 to 65535"),
+    ("servers: [{ address: 'a:1', backup: true }]", "upstreams.app.servers[0]: \"backup\" is not built yet", ""),
+    ("servers: ['a:1'], retries: 11", "upstreams.app.retries: ", "from 0 to 10"),
+    ("servers: ['a:1'], host: 'http://a'", "upstreams.app.host: expected a host", ""),
+    ("servers: ['a:1'], host: 'u@a'", "upstreams.app.host: expected a host", ""),
     (
         "servers: ['a:1'], timeouts: { websocket_idle: 1h }",
         "upstreams.app.timeouts: \"websocket_idle\" is not built yet",
@@ -120,41 +73,13 @@ const UPSTREAMS_RULES: &[(&str, &str, &str)] = &[
         "upstreams.app.timeouts: unknown key \"conect\"; did you mean \"connect\"?",
         "",
     ),
-    (
-        "servers: ['a:1'], tls: { key: k }",
-        "upstreams.app.tls: \"key\" without \"certificate\"",
-        "",
-    ),
-    (
-        "servers: ['a:1'], tls: { certificate: k }",
-        "upstreams.app.tls: \"certificate\" without \"key\"",
-        "",
-    ),
-    (
-        "servers: ['a:1'], tls: true",
-        "upstreams.app.tls: expected a mapping",
-        "found text",
-    ),
-    (
-        "servers: ['a:1'], protocol: h2",
-        "upstreams.app: \"protocol\" is not built yet",
-        "",
-    ),
-    (
-        "servers: ['a:1'], balance: random",
-        "upstreams.app: \"balance\" is not built yet",
-        "",
-    ),
-    (
-        "servers: ['a:1'], health_check: {}",
-        "upstreams.app: \"health_check\" is not built yet",
-        "",
-    ),
-    (
-        "servers: ['a:1'], eject: {}",
-        "upstreams.app: \"eject\" is not built yet",
-        "",
-    ),
+    ("servers: ['a:1'], tls: { key: k }", "upstreams.app.tls: \"key\" without \"certificate\"", ""),
+    ("servers: ['a:1'], tls: { certificate: k }", "upstreams.app.tls: \"certificate\" without \"key\"", ""),
+    ("servers: ['a:1'], tls: true", "upstreams.app.tls: expected a mapping", "found text"),
+    ("servers: ['a:1'], protocol: h2", "upstreams.app: \"protocol\" is not built yet", ""),
+    ("servers: ['a:1'], balance: random", "upstreams.app: \"balance\" is not built yet", ""),
+    ("servers: ['a:1'], health_check: {}", "upstreams.app: \"health_check\" is not built yet", ""),
+    ("servers: ['a:1'], eject: {}", "upstreams.app: \"eject\" is not built yet", ""),
 ];
 
 #[test]

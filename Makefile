@@ -1,0 +1,44 @@
+# Two commands do all the set-up: `make demo` runs the main job, `make test` passes the tests.
+
+.PHONY: help demo build release deps test lint doc deny advisories bench docs-bench clean
+
+TOOLS := $(CURDIR)/target/test-tools
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+help: ## Show this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+deps: ## Install what building needs: a C compiler, perl, cmake
+	@command -v cc >/dev/null && command -v perl >/dev/null && command -v cmake >/dev/null \
+	  || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends gcc libc6-dev make perl cmake; }
+
+demo: deps ## Build, serve with a built-in echo and a new key, print curl lines to paste
+	cargo run --quiet -- demo
+
+build: deps ## Build for development
+	cargo build
+
+release: deps ## Build for production: target/release/portcullis
+	cargo build --release
+
+test-tools: deps ## Install what the tests need
+	bash tests/fixtures/install "$(TOOLS)"
+
+test: test-tools ## Install what the tests need and run all of them
+	PORTCULLIS_TEST_TOOLS="$(TOOLS)" cargo test --all-targets
+
+lint: deps ## Format, clippy, documentation
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+deny: ## Licences, banned crates and sources of dependencies
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --version 0.20.2
+	cargo deny check bans licenses sources
+
+advisories: ## Known faults of dependencies; fetches the advisory database
+	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --version 0.20.2
+	cargo deny check advisories
+
+bench: deps ## The benchmarks of benches/
+	cargo bench

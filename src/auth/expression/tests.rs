@@ -1,0 +1,242 @@
+//! Do expressions and templates say what the reference promises?
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::request::Parts;
+
+use super::facts::{Facts, Outcome};
+use super::fields::Scope;
+use super::template::Template;
+use super::text::TextProblem;
+use super::*;
+use crate::auth::claim_rules::Claims;
+use crate::auth::credential::{TokenNames, TokenSource};
+use crate::auth::identity::{Identity, VerifiedToken};
+use crate::auth::request::{Request, Scheme};
+use crate::jose::JwsAlgorithm;
+
+const CLAIMS: &str = r#"{"sub":"alice","user_id":656670838050885,"rate":1.10,"big":123456789012345678901234567890,
+    "roles":["admin","dev"],"commas":["a,b"],"info":{"e-mail":"a@b","job title":"x"},"flag":true,"nothing":null,"ip":"192.0.2.7"}"#;
+
+fn identity() -> Identity {
+    let header = Json::parse(br#"{"alg":"HS256","kid":"k1"}"#).unwrap();
+    let claims = Claims::parse(CLAIMS.as_bytes()).unwrap();
+    let token = VerifiedToken::new(JwsAlgorithm::Hs256, header, CLAIMS.into(), claims);
+    Identity::new("app".into(), Arc::new(token))
+}
+
+fn head() -> Parts {
+    let request = http::Request::builder().method("POST").uri("/x");
+    let request = request.header("x-one", "1").header("x-two", "a").header("x-two", "b");
+    let request = request.header("cookie", "c=1; d=2; d=3").header("authorization", "Bearer secret");
+    request.header("referer", "https://h/p?token=secret&a=1").body(()).unwrap().into_parts().0
+}
+
+fn request(head: &Parts) -> Request<'_> {
+    Request {
+        head,
+        path: "/a/b",
+        query: Some("q=1&token=secret&r=1&r=2"),
+        host: "example.com",
+        scheme: Scheme::Https,
+        client: Some("192.0.2.7".parse().unwrap()),
+        now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+    }
+}
+
+fn text(source: &str) -> Result<Option<String>, TextProblem> {
+    let (head, identity) = (head(), identity());
+    let request = request(&head);
+    let facts = Facts { request: &request, identity: Some(&identity), outcome: None };
+    let expression = Expression::compile(source, Scope::IDENTITY).unwrap_or_else(|why| panic!("{source}: {why}"));
+    expression.text(&facts).map(|text| text.map(Cow::into_owned))
+}
+
+fn holds(source: &str) -> bool {
+    let (head, identity) = (head(), identity());
+    let request = request(&head);
+    let facts = Facts { request: &request, identity: Some(&identity), outcome: None };
+    Expression::compile(source, Scope::IDENTITY).unwrap_or_else(|why| panic!("{source}: {why}")).holds(&facts)
+}
+
+#[test]
+fn values_are_put_in_text_as_they_were_written() {
+    for (source, expected) in [
+        ("claims.sub", "alice"),
+        ("claims.user_id", "656670838050885"),
+        ("claims['user_id']", "656670838050885"),
+        ("claims.rate", "1.10"),
+        ("claims.big", "123456789012345678901234567890"),
+        ("claims.roles", "admin,dev"),
+        ("claims.roles[1]", "dev"),
+        ("claims.info['e-mail']", "a@b"),
+        ("claims.info[\"job title\"]", "x"),
+        ("claims.info", r#"{"e-mail":"a@b","job title":"x"}"#),
+        ("claims.flag", "true"),
+        ("jose.kid", "k1"),
+        ("realm", "app"),
+        ("request.method", "POST"),
+        ("request.scheme", "https"),
+        ("request.host", "example.com"),
+        ("request.uri", "/a/b?q=1&token=secret&r=1&r=2"),
+        ("request.headers['x-one']", "1"),
+        ("request.headers['x-two']", "a, b"),
+        ("request.cookies['c']", "1"),
+        ("request.args['q']", "1"),
+        ("request.time", "2023-11-14T22:13:20Z"),
+        ("client.ip", "192.0.2.7"),
+        ("claims.user_id + 1", "656670838050886"),
+        ("claims.sub + '/' + request.method", "alice/POST"),
+        ("'%' in claims ? 'x' : 'y'", "y"),
+        ("url_encode(request.uri)", "%2Fa%2Fb%3Fq%3D1%26token%3Dsecret%26r%3D1%26r%3D2"),
+        ("base64('a')", "YQ=="),
+        ("lower('AbC')", "abc"),
+        ("split('a b', ' ')", "a,b"),
+        ("size(claims.roles)", "2"),
+    ] {
+        assert_eq!(text(source), Ok(Some(expected.to_owned())), "{source}");
+    }
+    assert_eq!(text("payload"), Ok(Some(crate::jose::compact_text(CLAIMS))), "it may stand in a header");
+    assert!(holds("payload.contains('\\n')"), "an expression reads it as it is");
+}
+
+#[test]
+fn what_is_not_there_has_no_value_and_what_is_repeated_fails() {
+    for source in ["claims.missing", "claims.nothing", "claims.sub.deeper", "claims.roles[7]", "request.headers['no']"]
+    {
+        assert_eq!(text(source), Ok(None), "{source}");
+    }
+    for source in ["request.cookies['d']", "request.args['r']", "claims.missing + 'x'", "claims.sub + 1"] {
+        assert_eq!(text(source), Err(TextProblem::Failed), "{source}");
+    }
+    assert!(matches!(text("claims.commas"), Err(TextProblem::Unusable(_))));
+}
+
+#[test]
+fn a_check_is_true_only_if_it_is_true() {
+    for source in [
+        "claims.flag",
+        "claims.sub == 'alice'",
+        "'admin' in claims.roles",
+        "claims.roles.exists(role, role == 'dev')",
+        "claims.roles.all(role, role.size() > 2)",
+        "!has(claims.ip2) || claims.ip2 == client.ip",
+        "has(claims.ip) && claims.ip == client.ip",
+        "in_cidr(client.ip, '192.0.2.0/24')",
+        "claims.user_id == 656670838050885",
+        "request.path.startsWith('/a')",
+        "'x-one' in request.headers && !('x-three' in request.headers)",
+        "request.time > timestamp('2023-01-01T00:00:00Z')",
+        "claims.info['e-mail'].endsWith('@b')",
+    ] {
+        assert!(holds(source), "{source}");
+    }
+    for source in [
+        "claims.sub",
+        "claims.missing",
+        "claims.missing == 'x'",
+        "claims.sub == 1",
+        "1 + 1",
+        "'true'",
+        "in_cidr('not an address', '192.0.2.0/24')",
+        "in_cidr(client.ip, 'not a network')",
+        "request.cookies['d'] == '2'",
+        "1 / 0 == 1",
+    ] {
+        assert!(!holds(source), "{source}");
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_an_error_at_load() {
+    for (source, scope, expected) in [
+        ("claims.", Scope::IDENTITY, "not a CEL expression"),
+        ("", Scope::IDENTITY, "not a CEL expression"),
+        ("claim.sub", Scope::IDENTITY, "there is no variable \"claim\""),
+        ("claim.sub == 'x'", Scope::IDENTITY, "there is no variable \"claim\""),
+        ("request.methd", Scope::IDENTITY, "\"request\" has no member \"methd\""),
+        ("request.methd == 'GET'", Scope::IDENTITY, "\"request\" has no member \"methd\""),
+        ("request.path.x", Scope::IDENTITY, "has no members"),
+        ("request.headers['X-One']", Scope::IDENTITY, "lower case"),
+        ("claims.sub", Scope::REQUEST, "no realm can have admitted before"),
+        ("claims.sub == 'x'", Scope::REQUEST, "no realm can have admitted before"),
+        ("realm == 'x'", Scope::REQUEST, "no realm can have admitted before"),
+        ("response.status", Scope::IDENTITY, "access log only"),
+        ("auth.headers['x']", Scope::IDENTITY, "not built yet"),
+        ("nope(claims.sub)", Scope::IDENTITY, "there is no function \"nope\""),
+        ("claims.sub.nope()", Scope::IDENTITY, "there is no function \"nope\""),
+        ("claims.roles.exists(role, rule == 'x')", Scope::IDENTITY, "there is no variable \"rule\""),
+        ("[claim.sub]", Scope::IDENTITY, "there is no variable"),
+        ("{'a': claim.sub}", Scope::IDENTITY, "there is no variable"),
+        ("client.certificate.subject", Scope::IDENTITY, "not built yet"),
+    ] {
+        let error = Expression::compile(source, scope).err().unwrap_or_else(|| panic!("{source} compiles"));
+        assert!(error.contains(expected), "{source}: {error}");
+    }
+}
+
+#[test]
+fn a_template_is_text_with_expressions_in_braces() {
+    let render = |source: &str| {
+        let (head, identity) = (head(), identity());
+        let request = request(&head);
+        let facts = Facts { request: &request, identity: Some(&identity), outcome: None };
+        let template = Template::compile(source, Scope::IDENTITY).unwrap();
+        template.render(&facts).map(|text| text.map(Cow::into_owned))
+    };
+    let some = |text: &str| Ok(Some(text.to_owned()));
+    assert_eq!(render("{claims.sub}"), some("alice"));
+    assert_eq!(render("plain"), some("plain"));
+    assert_eq!(render(""), some(""));
+    assert_eq!(render("a {claims.sub} b { realm } c"), some("a alice b app c"));
+    assert_eq!(render("{{{claims.sub}}}"), some("{alice}"));
+    assert_eq!(render("{ {'a': '}'}['a'] }"), some("}"));
+    assert_eq!(render("{claims.info[\"e-mail\"]}"), some("a@b"));
+    assert_eq!(render("x {claims.missing}"), Ok(None));
+    assert_eq!(render("x {request.args['r']}"), Err(TextProblem::Failed));
+    for (source, expected) in
+        [("{claims.sub", "not closed"), ("a } b", "closes nothing"), ("{}", "not a CEL"), ("{claim.x}", "no variable")]
+    {
+        let error = Template::compile(source, Scope::IDENTITY).unwrap_err();
+        assert!(error.contains(expected), "{source}: {error}");
+    }
+}
+
+#[test]
+fn class_37_a_log_line_shows_no_token_and_no_control_character() {
+    let head = head();
+    let request = request(&head);
+    let secrets = TokenNames::of([TokenSource::Query("token".into())].iter());
+    let outcome = Outcome {
+        status: 200,
+        bytes: 17,
+        auth_status: "granted",
+        auth_reason: None,
+        upstream_address: Some("127.0.0.1:1"),
+        upstream_status: Some(200),
+        upstream_time: Some(Duration::from_millis(1500)),
+        secrets: &secrets,
+    };
+    let facts = Facts { request: &request, identity: None, outcome: Some(&outcome) };
+    let render = |source: &str| Template::compile(source, Scope::LOG).unwrap().render_log(&facts);
+    assert_eq!(
+        render("{client.ip} {response.status} {response.bytes} JWT:{auth.status}"),
+        "192.0.2.7 200 17 JWT:granted"
+    );
+    assert_eq!(render("{auth.reason} {auth.subject} {claims.sub} {upstream.time}"), "- - - 1.500");
+    for source in [
+        "{request.uri}",
+        "{request.query}",
+        "{request.args['token']}",
+        "{request.headers['authorization']}",
+        "{request.headers['cookie']}",
+        "{request.headers['referer']}",
+        "{request.cookies['c']}",
+        "{string(request.headers)}{request.uri + request.headers['authorization']}",
+        "{request.args['token'] + 'x'}",
+    ] {
+        assert!(!render(source).contains("secret"), "{source}: {}", render(source));
+    }
+    assert_eq!(render("{'a\\n\\u001b\"'}"), "a\\n\\u{1b}\\\"");
+}
