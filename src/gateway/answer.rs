@@ -29,10 +29,12 @@ impl OwnAnswer {
     /// An answer with a body.
     pub fn new(status: u16, media_type: &str, body: Bytes) -> pingora_core::Result<Self> {
         let mut head = ResponseHeader::build(status, Some(8))?;
-        if !matches!(status, 204 | 304) {
-            head.insert_header(CONTENT_TYPE, media_type)?;
-            head.insert_header(CONTENT_LENGTH, body.len())?;
+        // These have no body, whatever the configuration says (RFC 9110 §15.3.5, §15.4.5).
+        if matches!(status, 204 | 304) {
+            return Ok(Self { head, body: Bytes::new() });
         }
+        head.insert_header(CONTENT_TYPE, media_type)?;
+        head.insert_header(CONTENT_LENGTH, body.len())?;
         Ok(Self { head, body })
     }
 

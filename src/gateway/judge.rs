@@ -43,8 +43,7 @@ pub fn judge<T: Trace>(
 ) -> Result<Option<OwnAnswer>> {
     let edition = Arc::clone(&context.edition);
     let snapshot = &edition.snapshot;
-    let target = if arrival.size > HEADER_SIZE { Err(Reason::HeadersTooLarge) } else { Target::of(arrival.head) };
-    let target = match target {
+    let target = match well_formed(arrival).and_then(|()| Target::of(arrival.head)) {
         Ok(target) => target,
         Err(reason) => return turned(None, Denial::of(reason), arrival, context).map(Some),
     };
@@ -61,6 +60,18 @@ pub fn judge<T: Trace>(
             answer.allowing(&methods).map(Some)
         }
         Found::Target(location) => enter(location, target, arrival, context, trace),
+    }
+}
+
+/// Any coding but `chunked` alone would be lost on the way: Pingora frames the body anew.
+fn well_formed(arrival: &Arrival<'_>) -> std::result::Result<(), Reason> {
+    let mut codings = arrival.head.headers.get_all(http::header::TRANSFER_ENCODING).iter();
+    if arrival.size > HEADER_SIZE {
+        Err(Reason::HeadersTooLarge)
+    } else if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        Err(Reason::RequestMalformed)
+    } else {
+        Ok(())
     }
 }
 

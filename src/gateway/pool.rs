@@ -18,6 +18,9 @@ use crate::config::value::ServerAddress;
 use crate::config::{Place, Problem};
 use crate::snapshot::{TlsSpec, UpstreamSpec};
 
+/// Of the addresses of one name, no more than this many are used.
+const MOST_ROUNDS: usize = 16;
+
 /// The servers of one upstream, with what was learnt of them. It outlives reloads that do not change the upstream.
 #[derive(Debug)]
 pub struct Pool {
@@ -30,6 +33,8 @@ pub struct Pool {
 /// One address of one server, ready to be connected to.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
+    /// The place of its server in the upstream.
+    server: usize,
     address: EndpointAddress,
     peer: Box<HttpPeer>,
 }
@@ -127,7 +132,7 @@ impl Pool {
         }
         let before = self.turns.load_full();
         let mut found = Vec::new();
-        for server in &self.spec.servers {
+        for (place, server) in self.spec.servers.iter().enumerate() {
             let addresses = match &server.address {
                 ServerAddress::Inet(address) => vec![EndpointAddress::Inet(*address)],
                 ServerAddress::Unix(path) => vec![EndpointAddress::Unix(path.clone())],
@@ -135,7 +140,7 @@ impl Pool {
                     Ok(addresses) => addresses.map(EndpointAddress::Inet).collect(),
                     Err(error) => {
                         log::warn!("upstream {}: {host} has no address: {error}", self.spec.name);
-                        known(&before, &server.server_name)
+                        known(&before, place)
                     }
                 },
             };
@@ -156,26 +161,22 @@ impl Pool {
     /// Lays out the turns: each server as often as its weight says, spread evenly, its addresses one after another.
     fn use_addresses(&self, addresses: &[Vec<EndpointAddress>]) {
         let weights: Vec<u32> = self.spec.servers.iter().map(|server| server.weight).collect();
+        let rounds = addresses.iter().map(Vec::len).max().unwrap_or(0).min(MOST_ROUNDS);
+        let order = spread(&weights);
         let mut taken = vec![0_usize; weights.len()];
         let mut turns = Vec::new();
-        for server in spread(&weights) {
-            let (Some(of_server), Some(spec), Some(count)) =
-                (addresses.get(server), self.spec.servers.get(server), taken.get_mut(server))
-            else {
-                continue;
-            };
-            let rounds = of_server.len().div_ceil(weights.get(server).copied().unwrap_or(1) as usize).max(1);
-            for _ in 0..rounds {
-                if let Some(address) = of_server.get(*count % of_server.len().max(1)) {
-                    turns.extend(self.endpoint(address.clone(), &spec.server_name));
-                }
-                *count += 1;
+        for server in std::iter::repeat_n(&order, rounds).flatten().copied() {
+            let (Some(of_server), Some(count)) = (addresses.get(server), taken.get_mut(server)) else { continue };
+            if let Some(address) = of_server.get(*count % of_server.len().max(1)) {
+                turns.extend(self.endpoint(server, address.clone()));
             }
+            *count += 1;
         }
         self.turns.store(Arc::new(turns));
     }
 
-    fn endpoint(&self, address: EndpointAddress, server_name: &str) -> Option<Endpoint> {
+    fn endpoint(&self, server: usize, address: EndpointAddress) -> Option<Endpoint> {
+        let server_name = &self.spec.servers.get(server)?.server_name;
         let with_tls = self.tls.is_some();
         // Never from a name: Pingora would look it up on the spot, and panic if it is not found (pingora.md, T9).
         let mut peer = match &address {
@@ -195,13 +196,13 @@ impl Pool {
             peer.client_cert_key.clone_from(&tls.client);
             peer.group_key = tls.group;
         }
-        Some(Endpoint { address, peer: Box::new(peer) })
+        Some(Endpoint { server, address, peer: Box::new(peer) })
     }
 }
 
-fn known(turns: &[Endpoint], server_name: &str) -> Vec<EndpointAddress> {
+fn known(turns: &[Endpoint], server: usize) -> Vec<EndpointAddress> {
     let mut addresses: Vec<EndpointAddress> = Vec::new();
-    for endpoint in turns.iter().filter(|endpoint| endpoint.peer.sni == server_name) {
+    for endpoint in turns.iter().filter(|endpoint| endpoint.server == server) {
         if !addresses.contains(&endpoint.address) {
             addresses.push(endpoint.address.clone());
         }
@@ -308,6 +309,17 @@ mod tests {
         assert_eq!(ports(&pool(&[1, 1]), 4), [1000, 1001, 1000, 1001]);
         assert_eq!(ports(&pool(&[2, 1]), 6), [1000, 1001, 1000, 1000, 1001, 1000]);
         assert_eq!(ports(&pool(&[30_000, 10_000]), 4), [1000, 1000, 1001, 1000]);
+    }
+
+    #[test]
+    fn a_name_with_several_addresses_gets_no_larger_share() {
+        let pool = pool(&[1, 1]);
+        let at = |port: u16| EndpointAddress::Inet(SocketAddr::from(([127, 0, 0, 2], port)));
+        pool.use_addresses(&[vec![at(1), at(2)], vec![at(3)]]);
+        assert_eq!(ports(&pool, 4), [1, 3, 2, 3]);
+        assert_eq!(known(&pool.turns.load(), 0), [at(1), at(2)]);
+        pool.use_addresses(&[vec![], vec![at(3)]]);
+        assert_eq!(ports(&pool, 2), [3, 3]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Reloader {
     /// Reads the configuration again. With any problem the old edition goes on, and every problem is logged.
     pub async fn reload(&self) {
         let running = self.live.load_full();
-        let mut loaded = live::load(&self.file, Some(&running), &self.metrics);
+        let mut loaded = tokio::task::block_in_place(|| live::load(&self.file, Some(&running), &self.metrics));
         if Fixed::of(&loaded.config) != self.fixed {
             let what = "listeners, admin, process or access_log.to changed: only a restart can change these";
             loaded.problems.push(Problem::new(Place::default(), what));

@@ -87,6 +87,13 @@ impl Compiler<'_> {
             }
             sent.push(header.name.value.clone());
         }
+        for header in &location.request_headers {
+            if !self.identity.contains(header.name.as_str()) {
+                continue;
+            }
+            let what = format!("{} is an identity header: set it in identity_headers", header.name.value);
+            self.problem(&header.name.place, what);
+        }
     }
 
     fn headers_of_access(&mut self, access: &schema::Access, sent: &mut Vec<HeaderName>) {

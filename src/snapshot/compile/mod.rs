@@ -54,14 +54,22 @@ struct Compiler<'c> {
     environment: &'c Environment<'c>,
     key_sets: HashMap<&'c str, Option<Vec<Arc<KeySource>>>>,
     realms: HashMap<&'c str, Option<Arc<Realm>>>,
+    identity: IdentityNames,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
 }
 
 impl<'c> Compiler<'c> {
     fn new(config: &'c Config, environment: &'c Environment<'c>) -> Self {
-        let (problems, warnings) = (Vec::new(), Vec::new());
-        Self { config, environment, key_sets: HashMap::new(), realms: HashMap::new(), problems, warnings }
+        Self {
+            config,
+            environment,
+            key_sets: HashMap::new(),
+            realms: HashMap::new(),
+            identity: identity_names(config),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+        }
     }
 
     fn snapshot(&mut self) -> Snapshot {
@@ -78,7 +86,7 @@ impl<'c> Compiler<'c> {
         Snapshot {
             listeners,
             routes,
-            identity_names: self.identity_names(),
+            identity_names: self.identity.clone(),
             secrets,
             upstreams,
             answers,
@@ -129,13 +137,6 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    /// Every header that anything in the file sends as identity, also from what is broken or unused.
-    fn identity_names(&self) -> IdentityNames {
-        let of_realms = self.config.realms.iter().flat_map(|realm| &realm.identity_headers);
-        let of_locations = self.config.locations.iter().flat_map(|location| &location.identity_headers);
-        IdentityNames::new(of_realms.chain(of_locations).map(|header| header.name.as_str()))
-    }
-
     fn log_format(&mut self) -> LogFormat {
         match &self.config.access_log.format {
             schema::LogFormat::Json => LogFormat::Json,
@@ -162,6 +163,13 @@ impl<'c> Compiler<'c> {
             }
         }
     }
+}
+
+/// Every header that anything in the file sends as identity, also from what is broken or unused.
+fn identity_names(config: &Config) -> IdentityNames {
+    let of_realms = config.realms.iter().flat_map(|realm| &realm.identity_headers);
+    let of_locations = config.locations.iter().flat_map(|location| &location.identity_headers);
+    IdentityNames::new(of_realms.chain(of_locations).map(|header| header.name.as_str()))
 }
 
 /// Characters outside ASCII may be written plainly in the configuration; everything else must be in normal form.
