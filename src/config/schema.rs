@@ -19,7 +19,7 @@ mod response;
 mod upstream;
 
 pub use keys::{KeyOrigin, KeySet, KeySource, SecretEncoding, WeakKeys};
-pub use listener::{Certificate, Listener, RedirectToHttps, Tls};
+pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};
 pub use location::{Access, Action, EncodedSlash, Location, Match, NoToken, PathMatch};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
 pub use realm::{ForwardToken, Realm, Requirement, RequirementStatus, TokenSource};

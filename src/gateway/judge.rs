@@ -19,9 +19,6 @@ use crate::path::EncodedSeparators;
 use crate::route::{Found, ListenerId};
 use crate::snapshot::{Action, Answers, EncodedSlash, Location, RedirectToHttps, ResponseHeaders, Snapshot};
 
-/// Octets of a request's head: `limits.header_size`.
-const HEADER_SIZE: usize = 32 * 1024;
-
 /// A request, as it came in.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
@@ -43,11 +40,13 @@ pub fn judge<T: Trace>(
 ) -> Result<Option<OwnAnswer>> {
     let edition = Arc::clone(&context.edition);
     let snapshot = &edition.snapshot;
-    let target = match well_formed(arrival).and_then(|()| Target::of(arrival.head)) {
+    let listener = snapshot.listeners.get(arrival.listener);
+    let header_size = listener.map_or(0, |listener| listener.header_size);
+    let target = match well_formed(arrival, header_size).and_then(|()| Target::of(arrival.head)) {
         Ok(target) => target,
         Err(reason) => return turned(None, Denial::of(reason), arrival, context).map(Some),
     };
-    let redirect = snapshot.listeners.get(arrival.listener).and_then(|listener| listener.redirect.as_ref());
+    let redirect = listener.and_then(|listener| listener.redirect.as_ref());
     if let Some(redirect) = redirect
         && !is_excepted(redirect, target.path.as_str())
     {
@@ -64,9 +63,9 @@ pub fn judge<T: Trace>(
 }
 
 /// Any coding but `chunked` alone would be lost on the way: Pingora frames the body anew.
-fn well_formed(arrival: &Arrival<'_>) -> std::result::Result<(), Reason> {
+fn well_formed(arrival: &Arrival<'_>, header_size: usize) -> std::result::Result<(), Reason> {
     let mut codings = arrival.head.headers.get_all(http::header::TRANSFER_ENCODING).iter();
-    if arrival.size > HEADER_SIZE {
+    if arrival.size > header_size {
         Err(Reason::HeadersTooLarge)
     } else if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         Err(Reason::RequestMalformed)

@@ -26,8 +26,6 @@ use crate::auth::{Denial, Reason, Scheme};
 use crate::route::ListenerId;
 use crate::snapshot::Action;
 
-/// How long a connection may be idle between two requests, in seconds: `limits.idle_timeout`.
-const IDLE_TIMEOUT: u64 = 75;
 /// How long a client may keep us waiting while we write to it.
 const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -106,9 +104,11 @@ impl ProxyHttp for Proxy {
     }
 
     /// Pingora keeps an idle connection for ever once a request was read (pingora.md, T3). Who asked to close still does.
-    async fn early_request_filter(&self, session: &mut Session, _: &mut RequestContext) -> Result<()> {
-        if session.get_keepalive().is_some() {
-            session.set_keepalive(Some(IDLE_TIMEOUT));
+    async fn early_request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<()> {
+        let listeners = &context.edition.snapshot.listeners;
+        let listener = self.listener(session).and_then(|(listener, _)| listeners.get(listener));
+        if let (Some(_), Some(listener)) = (session.get_keepalive(), listener) {
+            session.set_keepalive(Some(listener.idle_timeout));
         }
         session.set_write_timeout(Some(CLIENT_WRITE_TIMEOUT));
         Ok(())

@@ -30,7 +30,7 @@ use crate::config::schema::{Config, Listener};
 const MOST_ATTEMPTS: usize = 16;
 /// `limits.requests_per_connection`.
 const REQUESTS_PER_CONNECTION: u32 = 1000;
-/// `limits.idle_timeout`, for HTTP/2.
+/// How long an HTTP/2 connection may be idle; Pingora has one time for all listeners.
 const HTTP2_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Why the process could not start.

@@ -49,6 +49,10 @@ pub struct Snapshot {
 pub struct Listener {
     /// `redirect_to_https`.
     pub redirect: Option<RedirectToHttps>,
+    /// Octets of a request's head.
+    pub header_size: usize,
+    /// How long a connection may be idle between two requests, in seconds.
+    pub idle_timeout: u64,
 }
 
 /// Sends clients to the same place over TLS.

@@ -3,14 +3,17 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::super::place::{Located, quoted};
-use super::super::schema::{Certificate, Listener, RedirectToHttps, Tls};
+use super::super::schema::{Certificate, Limits, Listener, RedirectToHttps, Tls};
 use super::action::redirect_status;
 use super::list::{list, some};
-use super::scalar::{boolean, file, located, located_text, port, request_path, socket_address};
+use super::scalar::{boolean, duration, file, located, located_text, port, request_path, size, socket_address};
 use super::{Decoder, Section, Value};
 
 /// Keys of a listener that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["trusted_proxies", "proxy_protocol", "limits"];
+const NOT_BUILT: &[&str] = &["trusted_proxies", "proxy_protocol"];
+
+/// Keys of a listener's `limits` that are part of the language and not built yet.
+const NOT_BUILT_LIMITS: &[&str] = &["body_size", "header_timeout", "requests_per_connection", "token_size"];
 
 /// Keys of a listener's `tls` that are part of the language and not built yet.
 const NOT_BUILT_TLS: &[&str] = &[
@@ -56,6 +59,7 @@ fn listener(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Listener> {
     let http2 = section.optional("http2", decoder, boolean);
     let redirect_to_https = section.optional("redirect_to_https", decoder, redirect_to_https);
     let tls = section.optional("tls", decoder, tls);
+    let limits = section.optional("limits", decoder, limits).unwrap_or_default();
     if section.has("redirect_to_https") && section.has("tls") {
         let words = "a listener with \"tls\" cannot redirect to https: every answer would lead back to it";
         decoder.problem(section.place_of_key("redirect_to_https"), words);
@@ -64,7 +68,20 @@ fn listener(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Listener> {
     section.close(NOT_BUILT, decoder);
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let address = address.unwrap_or_else(|| Located::new(nowhere, place.clone()));
-    Some(Listener { place, name, address, http2, redirect_to_https, tls })
+    Some(Listener { place, name, address, http2, redirect_to_https, tls, limits })
+}
+
+fn limits(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Limits> {
+    let mut section = Section::open(value, decoder)?;
+    let default = Limits::default();
+    let header_size = section.optional("header_size", decoder, size).unwrap_or(default.header_size);
+    let idle_timeout = section.optional("idle_timeout", decoder, duration).unwrap_or(default.idle_timeout);
+    if idle_timeout.as_secs() == 0 {
+        let words = "a connection must be let idle for at least 1s";
+        decoder.problem(section.place_of_key("idle_timeout"), words);
+    }
+    section.close(NOT_BUILT_LIMITS, decoder);
+    Some(Limits { header_size, idle_timeout })
 }
 
 fn redirect_to_https(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<RedirectToHttps> {

@@ -88,6 +88,11 @@ pub(super) fn port(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<u16> 
     number(1..=u64::from(u16::MAX))(value, decoder).and_then(|number| u16::try_from(number).ok())
 }
 
+/// A size, in octets.
+pub(super) fn size(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<u64> {
+    parsed("a size", value, decoder, scalar::size)
+}
+
 /// `250ms`, `30s`, `15m`, `1h`.
 pub(super) fn duration(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Duration> {
     parsed("a duration", value, decoder, scalar::duration)

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::super::place::{Located, Place};
 
@@ -21,6 +22,23 @@ pub struct Listener {
     pub redirect_to_https: Option<RedirectToHttps>,
     /// `None`: plain text.
     pub tls: Option<Tls>,
+    /// How much a client may ask of us.
+    pub limits: Limits,
+}
+
+/// How much a client may ask of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Octets of a request's head.
+    pub header_size: u64,
+    /// How long a connection may be idle between two requests; whole seconds.
+    pub idle_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { header_size: 32 * 1024, idle_timeout: Duration::from_secs(75) }
+    }
 }
 
 /// `redirect_to_https`: the same host and path, under `https`.

@@ -113,8 +113,12 @@ impl<'c> Compiler<'c> {
 
     fn listeners(&mut self) -> Vec<Listener> {
         let config = self.config;
-        let redirects = config.listeners.iter().map(|listener| listener.redirect_to_https.as_ref());
-        redirects.map(|redirect| Listener { redirect: redirect.map(|redirect| self.redirect(redirect)) }).collect()
+        let compile = |listener: &schema::Listener| Listener {
+            redirect: listener.redirect_to_https.as_ref().map(|redirect| self.redirect(redirect)),
+            header_size: usize::try_from(listener.limits.header_size).unwrap_or(usize::MAX),
+            idle_timeout: listener.limits.idle_timeout.as_secs(),
+        };
+        config.listeners.iter().map(compile).collect()
     }
 
     fn redirect(&mut self, redirect: &schema::RedirectToHttps) -> RedirectToHttps {

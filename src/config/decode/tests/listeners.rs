@@ -57,7 +57,11 @@ const LISTENERS_RULES: &[(&str, &str, &str)] = &[
         "listeners[0]: ",
         "lead back",
     ),
-    ("{ address: '127.0.0.1:1', limits: {} }", "listeners[0]: \"limits\" is not built yet", ""),
+    (
+        "{ address: '127.0.0.1:1', limits: { body_size: 1KiB } }",
+        "listeners[0].limits: \"body_size\" is not built yet",
+        "",
+    ),
     ("{ address: '127.0.0.1:1', trusted_proxies: [] }", "listeners[0]: \"trusted_proxies\" is not built yet", ""),
     ("{ address: '127.0.0.1:1', proxy_protocol: false }", "listeners[0]: \"proxy_protocol\" is not built yet", ""),
     ("127.0.0.1:80", "listeners[0]: expected a mapping", "found text"),
