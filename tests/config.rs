@@ -7,9 +7,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use portcullis::cli::token::signing_key;
 use portcullis::config;
 use portcullis::gateway::live::{self, Loaded};
 use portcullis::gateway::metrics::Metrics;
+use portcullis::jose::JwsAlgorithm;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -31,24 +33,20 @@ fn words(loaded: &Loaded) -> String {
     loaded.problems.iter().map(|problem| format!("{problem}\n")).collect()
 }
 
-/// A folder with what the examples name: a certificate with its key, and public keys.
+/// A folder with what the examples name: a certificate with its key, and a public key.
 fn material() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let key = openssl::rsa::Rsa::generate(2048).and_then(openssl::pkey::PKey::from_rsa).unwrap();
-    let mut name = openssl::x509::X509Name::builder().unwrap();
-    name.append_entry_by_text("CN", "localhost").unwrap();
-    let name = name.build();
     let mut certificate = openssl::x509::X509::builder().unwrap();
-    certificate.set_subject_name(&name).unwrap();
-    certificate.set_issuer_name(&name).unwrap();
     certificate.set_pubkey(&key).unwrap();
     certificate.set_not_before(&openssl::asn1::Asn1Time::days_from_now(0).unwrap()).unwrap();
     certificate.set_not_after(&openssl::asn1::Asn1Time::days_from_now(1).unwrap()).unwrap();
     certificate.sign(&key, openssl::hash::MessageDigest::sha256()).unwrap();
-    let write = |name: &str, text: Vec<u8>| fs::write(folder.path().join(name), text).unwrap();
-    write("site.crt", certificate.build().to_pem().unwrap());
-    write("site.key", key.private_key_to_pem_pkcs8().unwrap());
-    write("jwt.pub", key.public_key_to_pem().unwrap());
+    let write = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).unwrap();
+    write("tls.crt", &certificate.build().to_pem().unwrap());
+    write("tls.key", &key.private_key_to_pem_pkcs8().unwrap());
+    let jwk = signing_key::generate(JwsAlgorithm::Rs256, "1").unwrap().jwk;
+    write("site.jwks", jwk.to_string().as_bytes());
     folder
 }
 
@@ -57,9 +55,9 @@ fn every_example_loads() {
     let material = material();
     let file = |name: &str| Some(material.path().join(name).to_str().unwrap().to_owned());
     let environment = |name: &str| match name {
-        "CERT" => file("site.crt"),
-        "KEY" => file("site.key"),
-        "JWT_PUB" => file("jwt.pub"),
+        "CERT" => file("tls.crt"),
+        "KEY" => file("tls.key"),
+        "JWKS" => file("site.jwks"),
         _ => None,
     };
     for example in files("conf") {

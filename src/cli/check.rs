@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Exit;
+use crate::config::counted;
 use crate::gateway::live;
 use crate::gateway::metrics::Metrics;
 
@@ -26,7 +27,7 @@ pub fn check(file: &Path) -> Exit {
         println!("{}: good", file.display());
         Exit::Success
     } else {
-        eprintln!("{}: {} problems", file.display(), loaded.problems.len());
+        eprintln!("{}: {}", file.display(), counted(&loaded.problems));
         Exit::BadConfiguration
     }
 }

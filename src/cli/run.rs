@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Exit;
+use crate::config::counted;
 use crate::gateway::{self, StartError};
 
 /// Serves until a signal ends the process.
@@ -14,7 +15,7 @@ pub fn run(file: &Path) -> Exit {
             for problem in &problems {
                 eprintln!("{}", problem.in_file(file));
             }
-            eprintln!("{}: {} problems; nothing was started", file.display(), problems.len());
+            eprintln!("{}: {}; nothing was started", file.display(), counted(&problems));
             Exit::BadConfiguration
         }
         Err(StartError::Machine(what)) => {

@@ -19,7 +19,7 @@ mod suggest;
 pub mod value;
 mod yaml;
 
-pub use place::{Located, Place, Problem};
+pub use place::{Located, Place, Problem, counted};
 pub use schema::Config;
 pub use secret::Secret;
 pub use suggest::{did_you_mean, suggest};

@@ -74,6 +74,12 @@ impl Problem {
     }
 }
 
+/// `1 problem`, `2 problems`.
+pub fn counted(problems: &[Problem]) -> String {
+    let plural = if problems.len() == 1 { "" } else { "s" };
+    format!("{} problem{plural}", problems.len())
+}
+
 /// Without the file name: `12:7: locations[2].access.realm: no realm "dfiy"`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::tls::server::handshake;
@@ -31,9 +32,12 @@ const OUT_OF_FILES: Duration = Duration::from_millis(100);
 pub enum Transport {
     /// Plaintext.
     Plaintext(Plaintext),
-    /// TLS.
-    Tls(Arc<SslAcceptor>),
+    /// TLS, with the certificates of the edition that runs.
+    Tls(Certificates),
 }
+
+/// What accepts handshakes; a reload puts another in its place, for handshakes that begin after it.
+pub type Certificates = Arc<ArcSwap<SslAcceptor>>;
 
 /// A bound socket.
 pub struct Door {
@@ -119,7 +123,9 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
             Transport::Plaintext(plaintext) => {
                 Some(Box::new(ClientStream::plaintext(stream, client, door, plaintext)) as Stream)
             }
-            Transport::Tls(acceptor) => shake_hands(&acceptor, ClientStream::below_tls(stream, client, door)).await,
+            Transport::Tls(certificates) => {
+                shake_hands(&certificates.load_full(), ClientStream::below_tls(stream, client, door)).await
+            }
         }
     };
     let secured = tokio::select! {

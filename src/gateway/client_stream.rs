@@ -39,6 +39,8 @@ pub enum Plaintext {
 /// A client's TCP connection.
 pub struct ClientStream {
     stream: Buffered,
+    /// Whether octets wait in the write buffer.
+    waiting: bool,
     plaintext: Plaintext,
     digest: Arc<SocketDigest>,
     accepted: SystemTime,
@@ -54,7 +56,7 @@ impl ClientStream {
     pub fn plaintext(stream: TcpStream, client: SocketAddr, listener: SocketAddr, plaintext: Plaintext) -> Self {
         let digest = digest(&stream, client, listener);
         let stream = Buffered::Direct(BufWriter::with_capacity(WRITE_BUFFER, stream));
-        Self { stream, plaintext, digest, accepted: SystemTime::now() }
+        Self { stream, waiting: false, plaintext, digest, accepted: SystemTime::now() }
     }
 
     /// A connection that TLS will be spoken over.
@@ -62,7 +64,7 @@ impl ClientStream {
         let digest = digest(&stream, client, listener);
         let writer = BufWriter::with_capacity(WRITE_BUFFER, stream);
         let stream = Buffered::ReadAhead(BufReader::with_capacity(TLS_READ_BUFFER, writer));
-        Self { stream, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
+        Self { stream, waiting: false, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
     }
 
     fn writer(&mut self) -> &mut BufWriter<TcpStream> {
@@ -89,7 +91,14 @@ fn digest(stream: &TcpStream, client: SocketAddr, listener: SocketAddr) -> Arc<S
 }
 
 impl AsyncRead for ClientStream {
+    /// Whoever reads has nothing more to write for now: what waits in the buffer leaves. Pingora itself flushes an answer
+    /// of known length only at its end, and its head would wait for the whole body.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.waiting
+            && let Poll::Ready(Err(error)) = self.as_mut().poll_flush(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         match &mut self.stream {
             Buffered::Direct(writer) => Pin::new(writer).poll_read(cx, buffer),
             Buffered::ReadAhead(reader) => Pin::new(reader).poll_read(cx, buffer),
@@ -99,11 +108,14 @@ impl AsyncRead for ClientStream {
 
 impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+        self.waiting = true;
         Pin::new(self.writer()).poll_write(cx, octets)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.writer()).poll_flush(cx)
+        let flushed = Pin::new(self.writer()).poll_flush(cx);
+        self.waiting = flushed.is_pending();
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -115,6 +127,7 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.waiting = true;
         Pin::new(self.writer()).poll_write_vectored(cx, slices)
     }
 

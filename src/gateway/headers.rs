@@ -111,7 +111,8 @@ pub fn set_identity(head: &mut RequestHeader, identity: &IdentityNames, grant: &
     Ok(())
 }
 
-/// Makes the edits of the configuration. One whose value is not there is not made.
+/// Makes the edits of the configuration. A header whose value is not there is left out, also the client's own: what the
+/// configuration sets, no client sets instead.
 pub fn edit(head: &mut RequestHeader, edits: &[HeaderEdit], facts: &Facts<'_>) -> pingora_core::Result<()> {
     for change in edits {
         match &change.value {
@@ -119,6 +120,7 @@ pub fn edit(head: &mut RequestHeader, edits: &[HeaderEdit], facts: &Facts<'_>) -
                 head.remove_header(&change.name);
             }
             Some(template) => {
+                head.remove_header(&change.name);
                 if let Some(value) = rendered(template.render(facts).ok().flatten().as_deref()) {
                     head.insert_header(change.name.clone(), value)?;
                 }

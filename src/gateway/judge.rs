@@ -127,8 +127,11 @@ fn enter<T: Trace>(
     match decision {
         Decision::Deny(denial) if refused.is_some() => {
             let answer = failure_at(location, arrival, &target, context, &denial)?;
-            let answer =
-                if denial.reason == Reason::MethodRefused { answer.allowing(&location.methods)? } else { answer };
+            let answer = if denial.reason == Reason::MethodRefused {
+                answer.allowing(location.methods.allowed())?
+            } else {
+                answer
+            };
             context.progress = Progress::Turned { target: Some(target), denial: Some(denial) };
             Ok(Some(answer))
         }
@@ -149,7 +152,7 @@ fn refused_by_form(location: &Location, target: &Target, head: &RequestHeader) -
     if target.path.separators() == EncodedSeparators::Present && location.encoded_slash == EncodedSlash::Refuse {
         return Some(Reason::PathRefused);
     }
-    (!location.methods.contains(&head.method)).then_some(Reason::MethodRefused)
+    (!location.methods.take(&head.method)).then_some(Reason::MethodRefused)
 }
 
 fn act(location: &Location, arrival: &Arrival<'_>, context: &RequestContext) -> Result<Option<OwnAnswer>> {

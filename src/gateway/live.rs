@@ -1,6 +1,6 @@
 //! What runs now? The snapshot with the pools of its upstreams, swapped as one.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -52,12 +52,8 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
     let compiled = snapshot::compile(&config, &environment);
     problems.extend(compiled.problems);
     warnings.extend(compiled.warnings);
-    for listener in &config.listeners {
-        if let Some(tls) = &listener.tls
-            && let Err(of_tls) = super::tls::acceptor(tls, super::tls::Offer::Http1)
-        {
-            problems.extend(of_tls);
-        }
+    for refused in config.listeners.iter().filter_map(super::tls::acceptor_of).filter_map(Result::err) {
+        problems.extend(refused);
     }
     let edition = compiled.snapshot.and_then(|snapshot| match pools(&snapshot, previous) {
         Ok(pools) => Some(Edition { snapshot, pools }),
@@ -99,7 +95,7 @@ pub struct Fixed {
     listeners: Vec<String>,
     admin: Option<std::net::SocketAddr>,
     process: String,
-    log: Option<PathBuf>,
+    log: LogTarget,
 }
 
 impl Fixed {
@@ -116,10 +112,7 @@ impl Fixed {
             listeners: listeners.collect(),
             admin: config.admin.as_ref().map(|admin| admin.value),
             process: format!("{:?}", config.process),
-            log: match &config.access_log.to {
-                LogTarget::File(path) => Some(path.value.clone()),
-                LogTarget::Stdout | LogTarget::Stderr | LogTarget::Off => None,
-            },
+            log: config.access_log.to.clone(),
         }
     }
 }

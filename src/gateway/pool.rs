@@ -26,8 +26,15 @@ const MOST_ROUNDS: usize = 16;
 pub struct Pool {
     spec: Arc<UpstreamSpec>,
     tls: Option<TlsMaterial>,
-    turns: ArcSwap<Vec<Endpoint>>,
+    turns: ArcSwap<Turns>,
     next: AtomicUsize,
+}
+
+/// The endpoints, and the order in which they have their turns, by place.
+#[derive(Debug, Default)]
+struct Turns {
+    endpoints: Vec<Endpoint>,
+    order: Vec<usize>,
 }
 
 /// One address of one server, ready to be connected to.
@@ -93,7 +100,7 @@ impl Pool {
             Problem::new(place, what)
         };
         let tls = spec.tls.as_ref().map(TlsMaterial::of).transpose().map_err(at)?;
-        let pool = Self { tls, turns: ArcSwap::from_pointee(Vec::new()), next: AtomicUsize::new(0), spec };
+        let pool = Self { tls, turns: ArcSwap::default(), next: AtomicUsize::new(0), spec };
         pool.use_addresses(&pool.fixed_addresses());
         Ok(pool)
     }
@@ -112,17 +119,15 @@ impl Pool {
         } else {
             self.next.load(Ordering::Relaxed)
         };
-        let in_turn = (0..turns.len()).filter_map(|offset| turns.get(start.wrapping_add(offset) % turns.len()));
-        in_turn.into_iter().find(|endpoint| !tried.contains(&endpoint.address)).cloned()
+        let Turns { endpoints, order } = &**turns;
+        let in_turn = (0..order.len()).filter_map(|offset| order.get(start.wrapping_add(offset) % order.len()));
+        let endpoint = in_turn.filter_map(|place| endpoints.get(*place));
+        endpoint.into_iter().find(|endpoint| !tried.contains(&endpoint.address)).cloned()
     }
 
     /// How many different servers there are.
     pub fn size(&self) -> usize {
-        let turns = self.turns.load();
-        let first_of_its_kind = |(index, endpoint): &(usize, &Endpoint)| {
-            turns.iter().position(|other| other.address == endpoint.address) == Some(*index)
-        };
-        turns.iter().enumerate().filter(first_of_its_kind).count()
+        self.turns.load().endpoints.len()
     }
 
     /// Looks up the servers that have names. One that cannot be found keeps the addresses that it had.
@@ -140,7 +145,7 @@ impl Pool {
                     Ok(addresses) => addresses.map(EndpointAddress::Inet).collect(),
                     Err(error) => {
                         log::warn!("upstream {}: {host} has no address: {error}", self.spec.name);
-                        known(&before, place)
+                        known(&before.endpoints, place)
                     }
                 },
             };
@@ -164,11 +169,17 @@ impl Pool {
         let rounds = addresses.iter().map(Vec::len).max().unwrap_or(0).min(MOST_ROUNDS);
         let order = spread(&weights);
         let mut taken = vec![0_usize; weights.len()];
-        let mut turns = Vec::new();
+        let mut turns = Turns::default();
         for server in std::iter::repeat_n(&order, rounds).flatten().copied() {
             let (Some(of_server), Some(count)) = (addresses.get(server), taken.get_mut(server)) else { continue };
             if let Some(address) = of_server.get(*count % of_server.len().max(1)) {
-                turns.extend(self.endpoint(server, address.clone()));
+                let known =
+                    turns.endpoints.iter().position(|known| known.server == server && known.address == *address);
+                let place = known.unwrap_or(turns.endpoints.len());
+                if known.is_none() {
+                    turns.endpoints.extend(self.endpoint(server, address.clone()));
+                }
+                turns.order.push(place);
             }
             *count += 1;
         }
@@ -200,14 +211,9 @@ impl Pool {
     }
 }
 
-fn known(turns: &[Endpoint], server: usize) -> Vec<EndpointAddress> {
-    let mut addresses: Vec<EndpointAddress> = Vec::new();
-    for endpoint in turns.iter().filter(|endpoint| endpoint.server == server) {
-        if !addresses.contains(&endpoint.address) {
-            addresses.push(endpoint.address.clone());
-        }
-    }
-    addresses
+fn known(endpoints: &[Endpoint], server: usize) -> Vec<EndpointAddress> {
+    let of_server = endpoints.iter().filter(|endpoint| endpoint.server == server);
+    of_server.map(|endpoint| endpoint.address.clone()).collect()
 }
 
 /// The places of the servers in one round of turns: weights 2 and 1 give 0, 1, 0 (nginx's smooth weighted round robin).
@@ -317,7 +323,7 @@ mod tests {
         let at = |port: u16| EndpointAddress::Inet(SocketAddr::from(([127, 0, 0, 2], port)));
         pool.use_addresses(&[vec![at(1), at(2)], vec![at(3)]]);
         assert_eq!(ports(&pool, 4), [1, 3, 2, 3]);
-        assert_eq!(known(&pool.turns.load(), 0), [at(1), at(2)]);
+        assert_eq!(known(&pool.turns.load().endpoints, 0), [at(1), at(2)]);
         pool.use_addresses(&[vec![], vec![at(3)]]);
         assert_eq!(ports(&pool, 2), [3, 3]);
     }

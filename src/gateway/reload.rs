@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::accept::Certificates;
 use super::live::{self, Fixed, Live};
 use super::metrics::{KeyRefresh, Metrics, ReloadResult};
 use super::pool::Pool;
-use crate::config::{Place, Problem};
+use super::tls;
+use crate::config::schema::Config;
+use crate::config::{Place, Problem, counted};
 use crate::keys::{Refresh, Reread};
 
 /// How often files of keys are looked at.
@@ -18,12 +21,13 @@ const NAMES_EVERY: Duration = Duration::from_secs(30);
 const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 
 /// What a reload works on.
-#[derive(Debug)]
 pub struct Reloader {
     /// The configuration.
     pub file: PathBuf,
     /// What runs.
     pub live: Arc<Live>,
+    /// The certificates of the listeners, in their order.
+    pub certificates: Vec<Option<Certificates>>,
     /// What it was started with, which only a restart changes.
     pub fixed: Fixed,
     /// What operators see.
@@ -35,7 +39,8 @@ impl Reloader {
     pub async fn reload(&self) {
         let running = self.live.load_full();
         let mut loaded = tokio::task::block_in_place(|| live::load(&self.file, Some(&running), &self.metrics));
-        if Fixed::of(&loaded.config) != self.fixed {
+        // Of a file with problems only a part was read: what it does not say has not changed.
+        if loaded.problems.is_empty() && Fixed::of(&loaded.config) != self.fixed {
             let what = "listeners, admin, process or access_log.to changed: only a restart can change these";
             loaded.problems.push(Problem::new(Place::default(), what));
         }
@@ -45,6 +50,7 @@ impl Reloader {
         match loaded.edition.filter(|_| loaded.problems.is_empty()) {
             Some(edition) => {
                 look_up(&edition.pools).await;
+                self.renew_certificates(&loaded.config);
                 self.live.store(Arc::new(edition));
                 self.metrics.reloaded(ReloadResult::Loaded);
                 log::info!("configuration reloaded from {}", self.file.display());
@@ -54,7 +60,19 @@ impl Reloader {
                     log::error!("{}", problem.in_file(&self.file));
                 }
                 self.metrics.reloaded(ReloadResult::Refused);
-                log::error!("reload refused, {} problems: the running configuration stays", loaded.problems.len());
+                log::error!("reload refused ({}): the running configuration stays", counted(&loaded.problems));
+            }
+        }
+    }
+
+    /// Puts the certificates that the files hold now in the place of those that were read before.
+    fn renew_certificates(&self, config: &Config) {
+        for (running, listener) in self.certificates.iter().zip(&config.listeners) {
+            match (running, tls::acceptor_of(listener)) {
+                (Some(running), Some(Ok(renewed))) => running.store(Arc::new(renewed)),
+                // They were read a moment ago, without a problem.
+                (Some(_), Some(Err(problems))) => problems.iter().for_each(|problem| log::error!("{problem}")),
+                (Some(_), None) | (None, _) => {}
             }
         }
     }

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions};
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::accept::{self, Door, Hall, Transport};
+use super::accept::{self, Certificates, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
 use super::admin::{Admin, Readiness};
 use super::client_stream::Plaintext;
@@ -20,16 +21,16 @@ use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
 use super::proxy::{Entrance, Proxy};
 use super::reload::{self, Reloader};
-use super::tls::{self, Offer};
+use super::tls;
 use crate::auth::Scheme;
-use crate::config::Problem;
 use crate::config::schema::{Config, Listener};
+use crate::config::{Problem, counted};
 
 /// Attempts for one request, counted by Pingora (pingora.md, T14): one for each server that `retries` allows, and a few
 /// for connections that were kept too long.
 const MOST_ATTEMPTS: usize = 16;
-/// `limits.requests_per_connection`.
-const REQUESTS_PER_CONNECTION: u32 = 1000;
+/// `limits.requests_per_connection` is 1000; Pingora counts how often a connection is used again.
+const REUSES_OF_A_CONNECTION: u32 = 999;
 /// How long an HTTP/2 connection may be idle; Pingora has one time for all listeners.
 const HTTP2_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -45,7 +46,7 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Configuration(problems) => write!(f, "the configuration has {} problems", problems.len()),
+            Self::Configuration(problems) => write!(f, "the configuration has {}", counted(problems)),
             Self::Machine(what) => f.write_str(what),
         }
     }
@@ -86,7 +87,7 @@ async fn serve(
 ) -> Result<(), StartError> {
     let signals = Signals::listen().map_err(machine)?;
     // Everything that can fail is done before anything is served.
-    let (entrances, doors) = doors(config)?;
+    let Doors { entrances, doors, certificates } = Doors::bind(config)?;
     let admin_door = admin_door(config)?;
     reload::look_up(&edition.pools).await;
 
@@ -103,7 +104,7 @@ async fn serve(
     if let Some(door) = admin_door {
         tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness)));
     }
-    let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), metrics });
+    let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), certificates, metrics });
     let watching = Arc::clone(&reloader);
     tokio::spawn(async move { tokio::join!(watching.watch_key_files(), watching.watch_names()) });
 
@@ -136,38 +137,44 @@ fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
     let mut options = HttpServerOptions::default();
     // Whether a listener speaks HTTP/2 in plaintext is decided by its streams.
     options.h2c = true;
-    options.keepalive_request_limit = Some(REQUESTS_PER_CONNECTION);
+    options.keepalive_request_limit = Some(REUSES_OF_A_CONNECTION);
     options.h2_idle_timeout = Some(HTTP2_IDLE_TIMEOUT);
     proxy.server_options = Some(options);
     proxy
 }
 
-/// Binds every listener; none of them is served before all are bound.
-fn doors(config: &Config) -> Result<(Vec<Entrance>, Vec<Door>), StartError> {
-    let mut entrances = Vec::new();
-    let mut doors = Vec::new();
-    for listener in &config.listeners {
-        let (transport, scheme) = transport(listener)?;
-        let door = accept::bind(listener.address.value, transport).map_err(machine)?;
-        log::info!("listening on {}://{}", scheme.as_str(), door.address);
-        entrances.push(Entrance { address: door.address, scheme });
-        doors.push(door);
-    }
-    Ok((entrances, doors))
+/// The listeners, bound: what requests know of them, the sockets, and the certificates that a reload replaces.
+#[derive(Default)]
+struct Doors {
+    entrances: Vec<Entrance>,
+    doors: Vec<Door>,
+    certificates: Vec<Option<Certificates>>,
 }
 
-fn transport(listener: &Listener) -> Result<(Transport, Scheme), StartError> {
-    match &listener.tls {
-        Some(tls) => {
-            let offer = if listener.http2 == Some(false) { Offer::Http1 } else { Offer::Http2 };
-            let acceptor = tls::acceptor(tls, offer).map_err(StartError::Configuration)?;
-            Ok((Transport::Tls(Arc::new(acceptor)), Scheme::Https))
+impl Doors {
+    /// Binds every listener; none of them is served before all are bound.
+    fn bind(config: &Config) -> Result<Self, StartError> {
+        let mut bound = Self::default();
+        for listener in &config.listeners {
+            let certificates = certificates(listener)?;
+            let (transport, scheme) = match &certificates {
+                Some(certificates) => (Transport::Tls(Arc::clone(certificates)), Scheme::Https),
+                None if listener.http2 == Some(true) => (Transport::Plaintext(Plaintext::Http1OrHttp2), Scheme::Http),
+                None => (Transport::Plaintext(Plaintext::Http1), Scheme::Http),
+            };
+            let door = accept::bind(listener.address.value, transport).map_err(machine)?;
+            log::info!("listening on {}://{}", scheme.as_str(), door.address);
+            bound.entrances.push(Entrance { address: door.address, scheme });
+            bound.doors.push(door);
+            bound.certificates.push(certificates);
         }
-        None => {
-            let plaintext = if listener.http2 == Some(true) { Plaintext::Http1OrHttp2 } else { Plaintext::Http1 };
-            Ok((Transport::Plaintext(plaintext), Scheme::Http))
-        }
+        Ok(bound)
     }
+}
+
+fn certificates(listener: &Listener) -> Result<Option<Certificates>, StartError> {
+    let acceptor = tls::acceptor_of(listener).transpose().map_err(StartError::Configuration)?;
+    Ok(acceptor.map(|acceptor| Arc::new(ArcSwap::from_pointee(acceptor))))
 }
 
 /// Accepts nothing more, lets go of idle connections, and waits for the others: no longer than they need.

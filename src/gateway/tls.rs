@@ -11,12 +11,12 @@ use pingora_core::tls::ssl::{
 };
 use pingora_core::tls::x509::X509;
 
-use crate::config::schema::{Certificate, Tls};
+use crate::config::schema::{Certificate, Listener, Tls};
 use crate::config::{Place, Problem};
 
 /// Whether HTTP/2 is offered in the handshake (RFC 7301).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Offer {
+enum Offer {
     /// HTTP/1.1 only.
     Http1,
     /// HTTP/2, then HTTP/1.1.
@@ -36,9 +36,15 @@ impl fmt::Debug for KeyPair {
     }
 }
 
-/// Makes what accepts handshakes for a listener, or says everything that is wrong with its certificates. The first
+/// What accepts handshakes for a listener; `None` if it speaks no TLS.
+pub fn acceptor_of(listener: &Listener) -> Option<Result<SslAcceptor, Vec<Problem>>> {
+    let offer = if listener.http2 == Some(false) { Offer::Http1 } else { Offer::Http2 };
+    listener.tls.as_ref().map(|tls| acceptor(tls, offer))
+}
+
+/// Makes what accepts handshakes, or says everything that is wrong with its certificates. The first
 /// certificate is for clients that name no host, or one that no certificate is for.
-pub fn acceptor(tls: &Tls, offer: Offer) -> Result<SslAcceptor, Vec<Problem>> {
+fn acceptor(tls: &Tls, offer: Offer) -> Result<SslAcceptor, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut pairs = Vec::new();
     for certificate in &tls.certificates {

@@ -16,8 +16,8 @@ pub struct Location {
     pub name: Arc<str>,
     /// Who may enter.
     pub gate: Gate,
-    /// The methods that it takes, in the order of `Allow`.
-    pub methods: Vec<Method>,
+    /// The methods that it takes.
+    pub methods: Methods,
     /// What is done with a request that may enter.
     pub action: Action,
     /// Headers set or removed for the upstream.
@@ -32,6 +32,37 @@ pub struct Location {
     pub response_headers: ResponseHeaders,
     /// The gateway's own answers here.
     pub answers: Answers,
+}
+
+/// The methods that a location takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Methods {
+    /// All but TRACE and CONNECT.
+    Usual,
+    /// These, in the order of `Allow`.
+    Only(Vec<Method>),
+}
+
+/// What `Allow` names where all methods but two are taken.
+const USUAL: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+
+impl Methods {
+    /// Whether a method is taken.
+    pub fn take(&self, method: &Method) -> bool {
+        match self {
+            Self::Usual => !matches!(*method, Method::TRACE | Method::CONNECT),
+            Self::Only(methods) => methods.contains(method),
+        }
+    }
+
+    /// What `Allow` names (RFC 9110 §10.2.1).
+    pub fn allowed(&self) -> &[Method] {
+        match self {
+            Self::Usual => &USUAL,
+            Self::Only(methods) => methods,
+        }
+    }
 }
 
 /// Whether an encoded slash or backslash may stand in the path.

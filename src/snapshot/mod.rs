@@ -15,7 +15,7 @@ use crate::keys::KeySource;
 use crate::route::RouteTable;
 
 pub use compile::{Compiled, Environment, compile};
-pub use location::{Action, EncodedSlash, HeaderEdit, Location, Redirect, TokenRemoval};
+pub use location::{Action, EncodedSlash, HeaderEdit, Location, Methods, Redirect, TokenRemoval};
 pub use response::{Answer, Answers, Fixed, ResponseHeaders};
 pub use upstream::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};
 
@@ -97,6 +97,7 @@ impl IdentityNames {
     }
 }
 
+/// The one spelling of a header name that all readers of it share.
 fn canonical(name: &str) -> String {
     name.to_ascii_lowercase().replace('_', "-")
 }

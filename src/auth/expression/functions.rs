@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The functions of CEL's standard library that the interpreter has, and ours.
-const KNOWN: [&str; 32] = [
+const KNOWN: [&str; 30] = [
     "base64",
     "bool",
     "bytes",
@@ -44,13 +44,19 @@ const KNOWN: [&str; 32] = [
     "type",
     "uint",
     "url_encode",
-    "max",
-    "min",
 ];
 
 /// Whether a call of this name can be evaluated; operators have names that are no identifiers.
 pub fn is_known(name: &str) -> bool {
     KNOWN.contains(&name) || !name.starts_with(|first: char| first.is_ascii_alphabetic())
+}
+
+/// Ours, which take everything as arguments and nothing as a target.
+const OURS: [&str; 5] = ["base64", "in_cidr", "lower", "split", "url_encode"];
+
+/// Whether a function is ours.
+pub fn is_ours(name: &str) -> bool {
+    OURS.contains(&name)
 }
 
 /// Adds our functions to a context.

@@ -3,6 +3,7 @@
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
 
 use super::fields::{self, Scope, Step};
+use super::functions;
 
 /// The root and the steps of `a.b["c"][0]`, if the whole expression is such a chain.
 #[allow(clippy::wildcard_enum_match_arm, reason = "the enum is CEL's, and everything else is no chain")]
@@ -41,6 +42,9 @@ pub(super) fn check(expression: &IdedExpr, scope: Scope, bound: &mut Vec<String>
         return check_chain(&root, &steps, scope, bound);
     }
     match &expression.expr {
+        Expr::Call(call) if call.target.is_some() && functions::is_ours(&call.func_name) => {
+            Err(format!("\"{0}\" is not a method: write {0}(…)", call.func_name))
+        }
         Expr::Call(call) => {
             let target = call.target.iter().map(AsRef::as_ref);
             target.chain(&call.args).try_for_each(|part| check(part, scope, bound))

@@ -167,6 +167,8 @@ fn what_cannot_be_meant_is_an_error_at_load() {
         ("nope(claims.sub)", Scope::IDENTITY, "there is no function \"nope\""),
         ("claims.sub.nope()", Scope::IDENTITY, "there is no function \"nope\""),
         ("claims.roles.exists(role, rule == 'x')", Scope::IDENTITY, "there is no variable \"rule\""),
+        ("max(1, 2)", Scope::IDENTITY, "there is no function \"max\""),
+        ("claims.sub.lower()", Scope::IDENTITY, "is not a method: write lower(…)"),
         ("[claim.sub]", Scope::IDENTITY, "there is no variable"),
         ("{'a': claim.sub}", Scope::IDENTITY, "there is no variable"),
         ("client.certificate.subject", Scope::IDENTITY, "not built yet"),

@@ -15,7 +15,7 @@ pub struct AccessLog {
 }
 
 /// Where the access log goes.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub enum LogTarget {
     /// Standard output.
     #[default]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::HeaderName;
 use ipnet::IpNet;
 
 use super::Compiler;
@@ -11,6 +10,7 @@ use crate::auth::{Access, NoToken};
 use crate::config::Located;
 use crate::config::schema;
 use crate::config::value::Cidr;
+use crate::snapshot::canonical;
 
 /// Whether a realm can have admitted somebody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,16 +76,16 @@ impl Compiler<'_> {
 
     /// One identity header from two sources would leave it open whose word the upstream hears.
     pub(super) fn identity_headers_are_single(&mut self, location: &schema::Location) {
-        let mut sent: Vec<HeaderName> = Vec::new();
+        let mut sent: Vec<String> = Vec::new();
         self.headers_of_access(&location.access, &mut sent);
         for header in &location.identity_headers {
-            if sent.contains(&header.name) {
+            if sent.contains(&canonical(header.name.as_str())) {
                 self.problem(
                     &header.name.place,
                     format!("a realm of this location sends {} as well", header.name.value),
                 );
             }
-            sent.push(header.name.value.clone());
+            sent.push(canonical(header.name.as_str()));
         }
         for header in &location.request_headers {
             if !self.identity.contains(header.name.as_str()) {
@@ -96,7 +96,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn headers_of_access(&mut self, access: &schema::Access, sent: &mut Vec<HeaderName>) {
+    fn headers_of_access(&mut self, access: &schema::Access, sent: &mut Vec<String>) {
         match access {
             schema::Access::Realm { name, .. } => {
                 let config = self.config;
@@ -104,11 +104,11 @@ impl Compiler<'_> {
                     return;
                 };
                 for header in &realm.identity_headers {
-                    if sent.contains(&header.name) {
+                    if sent.contains(&canonical(header.name.as_str())) {
                         let what = format!("two realms that must both admit send {}", header.name.value);
                         self.problem(&name.place, what);
                     }
-                    sent.push(header.name.value.clone());
+                    sent.push(canonical(header.name.as_str()));
                 }
             }
             schema::Access::All(parts) => parts.iter().for_each(|part| self.headers_of_access(part, sent)),

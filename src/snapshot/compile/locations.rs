@@ -14,11 +14,9 @@ use crate::config::schema::{self, ForwardToken, PathMatch};
 use crate::config::value::HostPattern;
 use crate::config::{Config, Located};
 use crate::route::{Conditions, HostRule, ListenerId, PathRule, RouteTable};
-use crate::snapshot::{Action, Answers, EncodedSlash, Location, Redirect, ResponseHeaders, TokenRemoval, UpstreamSpec};
-
-/// What a location takes that does not say so: everything but TRACE and CONNECT.
-const DEFAULT_METHODS: [Method; 7] =
-    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+use crate::snapshot::{
+    Action, Answers, EncodedSlash, Location, Methods, Redirect, ResponseHeaders, TokenRemoval, UpstreamSpec,
+};
 
 impl Compiler<'_> {
     pub(super) fn routes(
@@ -121,7 +119,7 @@ impl Compiler<'_> {
         Some(Location {
             name: name(written).into(),
             gate: Gate { access: access?, identity_headers },
-            methods: written.methods.as_deref().map_or_else(|| DEFAULT_METHODS.to_vec(), with_head),
+            methods: written.methods.as_deref().map_or(Methods::Usual, |methods| Methods::Only(with_head(methods))),
             action: action?,
             request_headers,
             removed_tokens: self.removed_tokens(&written.access),

@@ -79,6 +79,7 @@ impl<'c> Compiler<'c> {
         let answers = self.file_answers();
         let response_headers = self.file_response_headers();
         let listeners = self.listeners();
+        self.admin_has_a_socket_of_its_own();
         let routes = self.routes(&upstreams, &answers, &response_headers);
         self.warn_of_unused();
         let sources = self.config.realms.iter().flat_map(|realm| &realm.token).map(realms::source);
@@ -119,6 +120,14 @@ impl<'c> Compiler<'c> {
             idle_timeout: listener.limits.idle_timeout.as_secs(),
         };
         config.listeners.iter().map(compile).collect()
+    }
+
+    fn admin_has_a_socket_of_its_own(&mut self) {
+        let config = self.config;
+        let Some(admin) = config.admin.as_ref().filter(|admin| admin.port() != 0) else { return };
+        if config.listeners.iter().any(|listener| listener.address.value == admin.value) {
+            self.problem(&admin.place, format!("{} is the address of a listener already", admin.value));
+        }
     }
 
     fn redirect(&mut self, redirect: &schema::RedirectToHttps) -> RedirectToHttps {

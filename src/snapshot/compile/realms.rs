@@ -30,6 +30,7 @@ impl<'c> Compiler<'c> {
     fn realm(&mut self, written: &schema::Realm) -> Option<Realm> {
         let name: Arc<str> = written.name.as_str().into();
         let keys = self.keys_of(written);
+        self.token_headers_are_no_identity(written);
         let algorithms = written.algorithms.as_ref().map(|names| self.algorithms(names));
         let challenge = match &written.challenge {
             Some(text) => self.template(text, Scope::REQUEST),
@@ -58,6 +59,19 @@ impl<'c> Compiler<'c> {
             observer: Arc::clone(&self.environment.observer),
             name,
         })
+    }
+
+    /// The firewall would strip such a token before the realm could read it.
+    fn token_headers_are_no_identity(&mut self, written: &schema::Realm) {
+        for source in &written.token {
+            if let schema::TokenSource::Header { name, .. } = source
+                && self.identity.contains(name.as_str())
+            {
+                let what =
+                    format!("the token is looked for in {name}, which is an identity header: no client can send it");
+                self.problem(&written.name.place, what);
+            }
+        }
     }
 
     fn keys_of(&mut self, written: &schema::Realm) -> Option<Vec<Arc<KeySource>>> {

@@ -52,12 +52,6 @@ impl Compiler<'_> {
     }
 
     fn upstream_tls(&mut self, written: &schema::UpstreamTls) -> TlsSpec {
-        if written.verify == VerifyPeer::No {
-            self.warning(
-                &written.place,
-                "the server's certificate is not checked: anybody in between can read and answer",
-            );
-        }
         let client = written.client.as_ref().and_then(|client| {
             let certificate = self.file(&client.certificate);
             let key = self.file(&client.key);
