@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
+use pingora_core::protocols::tls::SslStream;
 use pingora_core::protocols::tls::server::handshake;
 use pingora_core::tls::ssl::SslAcceptor;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 use super::client_stream::{ClientStream, Plaintext};
 use super::drain::OpenConnections;
 use super::metrics::Metrics;
+use super::watched_stream::WatchedStream;
 
 /// Connections that wait to be accepted; the kernel has its own limit (`net.core.somaxconn`).
 const BACKLOG: u32 = 65_535;
@@ -118,13 +120,17 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
         log::debug!("{client}: {error}");
     }
     let mut shutdown = hall.shutdown.clone();
+    let malformed = hall.metrics.malformed.clone();
     let secured = async {
         match transport {
             Transport::Plaintext(plaintext) => {
-                Some(Box::new(ClientStream::plaintext(stream, client, door, plaintext)) as Stream)
+                let stream = ClientStream::plaintext(stream, client, door, plaintext);
+                Some(Box::new(WatchedStream::new(stream, malformed)) as Stream)
             }
             Transport::Tls(certificates) => {
-                shake_hands(&certificates.load_full(), ClientStream::below_tls(stream, client, door)).await
+                let stream = ClientStream::below_tls(stream, client, door);
+                let stream = shake_hands(&certificates.load_full(), stream).await?;
+                Some(Box::new(WatchedStream::new(stream, malformed)) as Stream)
             }
         }
     };
@@ -143,9 +149,9 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
     }
 }
 
-async fn shake_hands(acceptor: &SslAcceptor, stream: ClientStream) -> Option<Stream> {
+async fn shake_hands(acceptor: &SslAcceptor, stream: ClientStream) -> Option<SslStream<ClientStream>> {
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake(acceptor, stream)).await {
-        Ok(Ok(stream)) => Some(Box::new(stream)),
+        Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
             log::debug!("a TLS handshake failed: {error}");
             None

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use prometheus::{Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
 
 use crate::auth::realm::{CacheObserver, Lookup};
 
@@ -25,6 +27,8 @@ pub struct Metrics {
     /// Requests that are being served.
     pub in_flight: IntGauge,
     handshake_failures: IntCounterVec,
+    /// Malformed requests, which Pingora answers itself.
+    pub malformed: IntCounter,
 }
 
 /// What came of a reload.
@@ -51,6 +55,12 @@ struct Maker(Registry);
 impl Maker {
     fn counter(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
         let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    }
+
+    fn single(&self, name: &str, help: &str) -> prometheus::Result<IntCounter> {
+        let counter = IntCounter::new(name, help)?;
         self.0.register(Box::new(counter.clone()))?;
         Ok(counter)
     }
@@ -105,6 +115,10 @@ impl Metrics {
                 "portcullis_tls_handshake_failures_total",
                 "TLS handshakes with clients that failed.",
                 &["listener"],
+            )?,
+            malformed: make.single(
+                "portcullis_malformed_requests_total",
+                "Requests that are not HTTP, answered 400 or 405 before anything else is known of them.",
             )?,
             connections: make.gauge("portcullis_connections", "Client connections that are open.")?,
             in_flight: make.gauge("portcullis_requests_in_flight", "Requests that are being served.")?,

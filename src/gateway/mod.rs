@@ -19,5 +19,6 @@ mod reload;
 mod server;
 mod target;
 mod tls;
+mod watched_stream;
 
 pub use server::{StartError, run};
