@@ -108,6 +108,7 @@ pub fn dress(head: &mut ResponseHeader, headers: &ResponseHeaders, facts: &Facts
                 head.remove_header(&edit.name);
             }
             Some(template) => {
+                head.remove_header(&edit.name);
                 if let Some(value) = rendered(template.render(facts).ok().flatten().as_deref()) {
                     head.insert_header(edit.name.clone(), value)?;
                 }
