@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use super::schema::{Access, Action, KeyOrigin};
+use super::schema::{Access, Action, KeyOrigin, PathMatch};
 use super::*;
 
 fn nothing(_: &str) -> Option<String> {
@@ -164,9 +164,10 @@ fn names_stay_known_whatever_is_wrong_with_what_they_name() {
     let realms: Vec<_> = config.realms.iter().map(|realm| realm.name.as_str()).collect();
     assert_eq!(realms, ["app", "late"]);
     assert_eq!(config.upstreams[0].name.value, "app");
-    assert!(matches!(config.locations[0].access, Access::Broken));
-    assert!(matches!(config.locations[0].action, Action::Broken));
+    assert!(matches!(config.locations[0].matcher.path.value, PathMatch::Broken));
     assert!(matches!(config.locations[1].access, Access::Broken));
+    assert!(matches!(config.locations[1].action, Action::Broken));
+    assert!(matches!(config.locations[2].access, Access::Broken));
 }
 
 #[test]

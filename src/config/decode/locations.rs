@@ -18,7 +18,7 @@ const NOBODY_NAMED: &str = "every location says who may enter: add \"access: pub
 /// What a file without locations does.
 pub(super) const NOTHING_SERVED: &str = "no locations: every request is answered 404";
 
-/// `locations`. Those whose `match` cannot be read are left out.
+/// `locations`.
 pub(super) fn locations(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Location>> {
     if value.items("a list", decoder)?.is_empty() {
         decoder.warning(value.place(), NOTHING_SERVED);
@@ -44,9 +44,10 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
     let responses = section.optional("responses", decoder, responses);
     let place = section.place();
     section.close(NOT_BUILT, decoder);
+    let matcher = matcher.unwrap_or_else(|| Match::broken(place.clone()));
     Some(Location {
         place,
-        matcher: matcher?,
+        matcher,
         access: access.unwrap_or(Access::Broken),
         methods,
         action,
@@ -64,6 +65,6 @@ fn refuse_without_prefix(value: &Value<'_>, matcher: Option<&Match>, decoder: &m
         Some(PathMatch::Exact(_) | PathMatch::Regex(_)) => {
             value.problem("\"replace_prefix\" needs a match by \"prefix\"", decoder);
         }
-        Some(PathMatch::Prefix(_)) | None => {}
+        Some(PathMatch::Prefix(_) | PathMatch::Broken) | None => {}
     }
 }

@@ -16,7 +16,7 @@ enum Kind {
 
 const KINDS: [(&str, Kind); 3] = [("path", Kind::Path), ("prefix", Kind::Prefix), ("regex", Kind::Regex)];
 
-/// `match` of a location. `None` without a path that can be matched.
+/// `match` of a location.
 pub(super) fn matcher(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Match> {
     let mut section = Section::open(value, decoder)?;
     let path = section.one_of(&KINDS, &[], decoder).and_then(|(kind, value)| {
@@ -40,5 +40,12 @@ pub(super) fn matcher(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Ma
     let methods = section.optional("methods", decoder, methods);
     let place: Place = section.place();
     section.close(&[], decoder);
-    Some(Match { place, hosts: hosts.unwrap_or_default(), listener, path: path?, methods })
+    let at = place.clone();
+    Some(Match {
+        place,
+        hosts: hosts.unwrap_or_default(),
+        listener,
+        path: path.unwrap_or_else(|| Located::new(PathMatch::Broken, at)),
+        methods,
+    })
 }

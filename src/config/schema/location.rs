@@ -48,6 +48,14 @@ pub struct Match {
     pub methods: Option<Vec<Method>>,
 }
 
+impl Match {
+    /// A match that was written with a problem, which has been reported.
+    pub fn broken(place: Place) -> Self {
+        let path = Located::new(PathMatch::Broken, place.clone());
+        Self { place, hosts: Vec::new(), listener: None, path, methods: None }
+    }
+}
+
 /// Which paths a location is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathMatch {
@@ -57,6 +65,8 @@ pub enum PathMatch {
     Prefix(String),
     /// Text of a regular expression, anchored by its author.
     Regex(String),
+    /// Written with a problem that has been reported.
+    Broken,
 }
 
 /// Who may pass.

@@ -62,6 +62,7 @@ impl Compiler<'_> {
         match &written.value {
             PathMatch::Exact(path) => self.normal(&at(path)).map(|path| PathRule::Exact(path.into())),
             PathMatch::Prefix(prefix) => self.normal(&at(prefix)).map(|prefix| PathRule::Prefix(prefix.into())),
+            PathMatch::Broken => None,
             PathMatch::Regex(text) => match Regex::new(text) {
                 Ok(regex) => Some(PathRule::Regex(regex)),
                 Err(error) => {
@@ -162,7 +163,7 @@ impl Compiler<'_> {
         let replacement = self.normal(written.replace_prefix.as_ref()?)?;
         match &written.matcher.path.value {
             PathMatch::Prefix(prefix) => Some((prefix.clone(), replacement)),
-            PathMatch::Exact(_) | PathMatch::Regex(_) => None,
+            PathMatch::Exact(_) | PathMatch::Regex(_) | PathMatch::Broken => None,
         }
     }
 
@@ -212,6 +213,7 @@ fn name(written: &schema::Location) -> String {
         PathMatch::Exact(path) => format!("= {hosts}{path}"),
         PathMatch::Prefix(prefix) => format!("{hosts}{prefix}"),
         PathMatch::Regex(regex) => format!("~ {hosts}{regex}"),
+        PathMatch::Broken => String::new(),
     };
     match &written.matcher.methods {
         None => path,
