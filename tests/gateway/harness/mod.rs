@@ -1,0 +1,19 @@
+//! What do the tests stand on? A real gateway, upstreams and clients that show every octet, keys and certificates.
+
+pub mod certificates;
+pub mod client;
+pub mod curl;
+pub mod gateway;
+pub mod issuer;
+pub mod log;
+pub mod message;
+pub mod request;
+pub mod tools;
+pub mod upstream;
+pub mod wait;
+
+pub use client::{Client, Response};
+pub use gateway::Gateway;
+pub use issuer::Issuer;
+pub use request::Request;
+pub use upstream::{Behaviour, Upstream};

@@ -1,0 +1,21 @@
+//! Does the gateway keep its word over the wire? The real binary, real connections, real applications.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod access;
+mod answers;
+mod attacks;
+mod cli;
+mod explain;
+mod firewall;
+mod flask;
+mod foreign_tokens;
+mod forwarding;
+mod harness;
+mod headers;
+mod limits;
+mod observability;
+mod pingora_traps;
+mod refusals;
+mod reload;
+mod smuggling;
+mod targets;
