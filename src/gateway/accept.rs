@@ -1,6 +1,6 @@
 //! How do connections come in? Sockets that are bound before anything else starts, and the loop that accepts.
 //!
-//! Our own loop instead of Pingora's service: a port that is taken is an error at once (pingora.md, T10), port 0 works,
+//! Our own loop instead of Pingora's service: a port that is taken is an error at once (docs/pingora.md, T10), port 0 works,
 //! and open connections are counted, so that a shutdown ends when the last one does (T11).
 
 use std::io;

@@ -82,7 +82,7 @@ struct TlsMaterial {
     ca: Option<Arc<Box<[X509]>>>,
     client: Option<Arc<CertKey>>,
     verify: VerifyPeer,
-    /// Pingora's pool tells connections apart by this, but neither by authority nor by key (pingora.md, T8).
+    /// Pingora's pool tells connections apart by this, but neither by authority nor by key (docs/pingora.md, T8).
     group: u64,
 }
 
@@ -189,7 +189,7 @@ impl Pool {
     fn endpoint(&self, server: usize, address: EndpointAddress) -> Option<Endpoint> {
         let server_name = &self.spec.servers.get(server)?.server_name;
         let with_tls = self.tls.is_some();
-        // Never from a name: Pingora would look it up on the spot, and panic if it is not found (pingora.md, T9).
+        // Never from a name: Pingora would look it up on the spot, and panic if it is not found (docs/pingora.md, T9).
         let mut peer = match &address {
             EndpointAddress::Inet(address) => HttpPeer::new(*address, with_tls, server_name.to_owned()),
             EndpointAddress::Unix(path) => HttpPeer::new_uds(path.to_str()?, with_tls, server_name.to_owned()).ok()?,

@@ -103,7 +103,7 @@ impl ProxyHttp for Proxy {
         RequestContext::new(self.live.load_full(), SystemTime::now(), &self.metrics)
     }
 
-    /// Pingora keeps an idle connection for ever once a request was read (pingora.md, T3). Who asked to close still does.
+    /// Pingora keeps an idle connection for ever once a request was read (docs/pingora.md, T3). Who asked to close still does.
     async fn early_request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<()> {
         let listeners = &context.edition.snapshot.listeners;
         let listener = self.listener(session).and_then(|(listener, _)| listeners.get(listener));
@@ -132,7 +132,7 @@ impl ProxyHttp for Proxy {
     }
 
     /// Pingora ends a body twice that HTTP/2 ends with an empty frame, which confuses the next request on the upstream's
-    /// connection (pingora.md, T2).
+    /// connection (docs/pingora.md, T2).
     async fn request_body_filter(
         &self,
         _: &mut Session,

@@ -26,7 +26,7 @@ use crate::auth::Scheme;
 use crate::config::schema::{Config, Listener};
 use crate::config::{Problem, counted};
 
-/// Attempts for one request, counted by Pingora (pingora.md, T14): one for each server that `retries` allows, and a few
+/// Attempts for one request, counted by Pingora (docs/pingora.md, T14): one for each server that `retries` allows, and a few
 /// for connections that were kept too long.
 const MOST_ATTEMPTS: usize = 16;
 /// `limits.requests_per_connection` is 1000; Pingora counts how often a connection is used again.

@@ -1,4 +1,4 @@
-//! What does Pingora answer without asking us? It refuses malformed requests before any hook of ours (pingora.md, T13); they
+//! What does Pingora answer without asking us? It refuses malformed requests before any hook of ours (docs/pingora.md, T13); they
 //! are counted where its answers leave.
 
 use std::fmt;

@@ -1,11 +1,8 @@
-//! Are the faults of the engine kept from users? The traps T3 to T14 of pingora.md that show over the wire.
-//!
-//! T3 (an idle connection is kept for ever) cannot be waited for: 75 s is fixed. The connection's end is announced where
-//! it can be seen at once: a client of HTTP/1.1 that is idle does not hold up a shutdown. T5 stands in refusals.rs, T6
-//! in firewall.rs (class 24), T7 in targets.rs.
+//! Are the faults of the engine kept from users? The traps of docs/pingora.md that show over the wire.
+//! T5 stands in refusals.rs, T6 in firewall.rs (class 24), T7 in targets.rs, T13 in limits.rs.
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::certificates::Certificate;
 use crate::harness::gateway::{PLAIN, run_to_end};
@@ -18,6 +15,22 @@ fn public(upstreams: &str) -> String {
 
 fn before(upstream: &Upstream) -> Gateway {
     Gateway::start(&public(&format!("{{ app: {{ servers: [\"{}\"] }} }}", upstream.address())))
+}
+
+#[test]
+fn t3_an_idle_connection_is_closed_after_the_idle_timeout_and_not_before() {
+    let gateway = Gateway::start(
+        "listeners: [{ address: \"127.0.0.1:0\", limits: { idle_timeout: 2s } }]\n\
+         admin: { address: \"127.0.0.1:0\" }\n\
+         locations: [{ match: { prefix: / }, access: public, respond: { status: 200, text: ok } }]\n",
+    );
+    let mut client = gateway.client();
+    for _ in 0..2 {
+        assert_eq!(client.exchange(&Request::get("/")).status, 200);
+    }
+    let began = Instant::now();
+    client.expect_close();
+    assert!(began.elapsed() > Duration::from_millis(1500), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The name that a certificate is checked for. TLS without one would check nothing (pingora.md, section 2).
+    /// The name that a certificate is checked for. Pingora checks nothing where there is none.
     fn server_name(&mut self, upstream: &schema::Upstream, server: &schema::Server) -> String {
         let Some(tls) = &upstream.tls else { return String::new() };
         let written = tls.server_name.as_ref().or(upstream.host.as_ref());
