@@ -1,6 +1,6 @@
 //! May this request pass? From the head of a request to a [`Decision`]; no sockets, no proxy, no clock of its own.
 //!
-//! A location's [`Gate`](access::Gate) holds a tree of conditions. A [`Realm`](realm::Realm) in it finds a token, verifies
+//! A location's [`Gate`] holds a tree of conditions. A [`Realm`](realm::Realm) in it finds a token, verifies
 //! it, applies its rules and gives an [`Identity`](identity::Identity), which nothing else can make.
 
 pub mod access;
