@@ -53,7 +53,7 @@ fn class_25_the_gateway_says_where_a_request_came_from_and_the_client_does_not()
         ("x_forwarded_for", "6.6.6.6"),
         ("X-Forwarded-Proto", "https"),
         ("X-Forwarded-Host", "evil"),
-        ("X-Forwarded-Port", "666"),
+        ("X-Forwarded-Port", "evil"),
         ("X-Forwarded-Uri", "/evil"),
         ("X-Real-IP", "6.6.6.6"),
         ("Forwarded", "for=6.6.6.6"),
@@ -74,7 +74,7 @@ fn class_25_the_gateway_says_where_a_request_came_from_and_the_client_does_not()
     assert_eq!(seen.value("host"), Some("Localhost:81"));
     assert_eq!(seen.value("x-forwardable"), Some("kept"));
     let text = String::from_utf8_lossy(&seen.raw).to_lowercase();
-    assert!(!text.contains("evil") && !text.contains("6.6.6.6") && !text.contains("666"), "{text}");
+    assert!(!text.contains("evil") && !text.contains("6.6.6.6"), "{text}");
     assert!(!text.contains("delete"), "{text}");
 }
 
