@@ -153,7 +153,7 @@ fn prefers_json(request: &RequestHeader) -> bool {
 
 /// Reads what is left of a refused request and drops it; `false` if that was too much, too slow, or not to be asked for.
 async fn drain(session: &mut Session) -> bool {
-    if session.is_http2() || session.as_mut().is_body_done() {
+    if session.as_mut().is_body_done() {
         return true;
     }
     let request = session.req_header();

@@ -1,6 +1,7 @@
 //! Does the command line do what it says? Exit codes, every problem at once, the demo, keys and tokens.
 
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::harness::gateway::{PLAIN, Prepared, binary};
 use crate::harness::log::Log;
@@ -125,9 +126,10 @@ struct Demo {
 
 impl Demo {
     fn start() -> Self {
-        // An address of this process alone: the lines must name a port before it is bound.
-        let pid = std::process::id();
-        let own = format!("127.{}.{}.77", 100 + pid / 250 % 100, 1 + pid % 250);
+        // An address of this test alone: the lines must name a port before it is bound.
+        static DEMOS: AtomicU8 = AtomicU8::new(1);
+        let (pid, demo) = (std::process::id(), DEMOS.fetch_add(1, Ordering::Relaxed));
+        let own = format!("127.{}.{}.{demo}", 100 + pid / 250 % 100, 1 + pid % 250);
         let mut child = Command::new(binary())
             .args(["demo", "--listen", &format!("{own}:18080"), "--admin", &format!("{own}:19145")])
             .env_remove("RUST_LOG")

@@ -12,6 +12,7 @@ mod foreign_tokens;
 mod forwarding;
 mod harness;
 mod headers;
+mod http2;
 mod limits;
 mod observability;
 mod pingora_traps;
