@@ -122,6 +122,7 @@ fn check_tells_no_secret() {
 struct Demo {
     child: Child,
     shown: Log,
+    _folder: tempfile::TempDir,
 }
 
 impl Demo {
@@ -130,7 +131,9 @@ impl Demo {
         static DEMOS: AtomicU8 = AtomicU8::new(1);
         let (pid, demo) = (std::process::id(), DEMOS.fetch_add(1, Ordering::Relaxed));
         let own = format!("127.{}.{}.{demo}", 100 + pid / 250 % 100, 1 + pid % 250);
+        let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new(binary())
+            .env("TMPDIR", folder.path())
             .args(["demo", "--listen", &format!("{own}:18080"), "--admin", &format!("{own}:19145")])
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
@@ -142,7 +145,7 @@ impl Demo {
         let log = Log::of(child.stderr.take().unwrap());
         let ready = log.find(0, "`ready`", |line| line.ends_with(" ready").then_some(()));
         assert!(ready.is_some(), "{}", log.text());
-        Self { child, shown }
+        Self { child, shown, _folder: folder }
     }
 
     fn lines_to_paste(&self) -> Vec<String> {
