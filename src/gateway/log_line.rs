@@ -56,13 +56,25 @@ pub fn line(context: &RequestContext, exchange: &Exchange<'_>) -> String {
     }
 }
 
+/// Of a request that was refused before its target was read, which may be of any size, no more than this is written of
+/// one field, in octets.
+const MOST_OF_A_STRANGER: usize = 1024;
+
+/// The beginning of a text that a log line has room for.
+fn cut<'t>(text: &'t str, progress: &Progress) -> &'t str {
+    if progress.target().is_some() || text.len() <= MOST_OF_A_STRANGER {
+        return text;
+    }
+    text.get(..text.floor_char_boundary(MOST_OF_A_STRANGER)).unwrap_or_default()
+}
+
 /// Tokens in the query are masked before anything can read them.
 fn with_facts<R>(context: &RequestContext, exchange: &Exchange<'_>, use_facts: impl FnOnce(&Facts<'_>) -> R) -> R {
     let target = context.progress.target();
     let request = Request {
         head: exchange.head,
-        path: target.map_or_else(|| exchange.head.uri.path(), |target| target.path.as_str()),
-        query: exchange.head.uri.query(),
+        path: target.map_or_else(|| cut(exchange.head.uri.path(), &context.progress), |target| target.path.as_str()),
+        query: exchange.head.uri.query().map(|query| cut(query, &context.progress)),
         host: target.map_or("", |target| &target.host),
         scheme: exchange.scheme,
         client: context.client,
@@ -119,7 +131,7 @@ fn json(context: &RequestContext, exchange: &Exchange<'_>) -> String {
     let identity = context.progress.grant().and_then(|grant| grant.identity());
     let denied_by = context.progress.denial().and_then(|denial| denial.realm.as_deref());
     let header = |name| exchange.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let query = exchange.head.uri.query().map(|query| secrets.mask_query(query));
+    let query = exchange.head.uri.query().map(|query| secrets.mask_query(cut(query, &context.progress)));
     let referer = header(http::header::REFERER);
     let referer = referer.as_deref().map(|referer| secrets.mask_uri(referer));
     let user_agent = header(http::header::USER_AGENT);
@@ -128,7 +140,7 @@ fn json(context: &RequestContext, exchange: &Exchange<'_>) -> String {
         client: context.client.map(|client| client.to_string()),
         method: exchange.head.method.as_str(),
         host: target.map_or("", |target| &target.host),
-        path: target.map_or_else(|| exchange.head.uri.path(), |target| target.path.as_str()),
+        path: target.map_or_else(|| cut(exchange.head.uri.path(), &context.progress), |target| target.path.as_str()),
         query: query.as_deref(),
         status: exchange.status,
         bytes_in: exchange.bytes_in,
@@ -148,8 +160,8 @@ fn json(context: &RequestContext, exchange: &Exchange<'_>) -> String {
         request_id: &context.request_id,
         protocol: protocol(exchange.head.version),
         tls: exchange.tls,
-        referer: referer.as_deref(),
-        user_agent: user_agent.as_deref(),
+        referer: referer.as_deref().map(|referer| cut(referer, &context.progress)),
+        user_agent: user_agent.as_deref().map(|agent| cut(agent, &context.progress)),
     };
     escaped(serde_json::to_string(&line).unwrap_or_default())
 }
