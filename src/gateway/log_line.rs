@@ -65,7 +65,8 @@ fn cut<'t>(text: &'t str, progress: &Progress) -> &'t str {
     if progress.target().is_some() || text.len() <= MOST_OF_A_STRANGER {
         return text;
     }
-    text.get(..text.floor_char_boundary(MOST_OF_A_STRANGER)).unwrap_or_default()
+    // A character has four octets at most, and is not cut in two.
+    (0..4).find_map(|back| text.get(..MOST_OF_A_STRANGER - back)).unwrap_or_default()
 }
 
 /// Tokens in the query are masked before anything can read them.
