@@ -75,14 +75,15 @@ fn decisions(criterion: &mut Criterion) {
     let snapshot = snapshot(&key.jwk, 65_536);
     let mint = |number: u64| {
         let claims = json!({ "iss": "i", "aud": "a", "sub": "alice", "exp": 4_102_444_800_u64, "n": number });
-        signing_key::sign(JwsAlgorithm::Rs256, Some("k"), key.private.as_bytes(), &claims).unwrap()
+        signing_key::sign(JwsAlgorithm::Rs256, Some("k"), key.private.as_bytes(), &claims.to_string()).unwrap()
     };
     let good = head("/x", Some(&mint(0)));
     let public = head("/public/x", None);
     let none = head("/x", None);
     let garbage = head("/x", Some("garbage"));
     let expired = json!({ "iss": "i", "aud": "a", "sub": "alice", "exp": 1 });
-    let expired = signing_key::sign(JwsAlgorithm::Rs256, Some("k"), key.private.as_bytes(), &expired).unwrap();
+    let expired =
+        signing_key::sign(JwsAlgorithm::Rs256, Some("k"), key.private.as_bytes(), &expired.to_string()).unwrap();
     let expired = head("/x", Some(&expired));
 
     let mut group = criterion.benchmark_group("decide");

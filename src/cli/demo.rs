@@ -51,7 +51,9 @@ fn prepare(folder: &Path, arguments: &Arguments) -> Result<(PathBuf, String), St
     let file = folder.join("portcullis.yaml");
     fs::write(&file, configuration(arguments, &key.jwk)).map_err(cannot)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let sign = |claims: &Value| signing_key::sign(JwsAlgorithm::Es256, Some("demo"), key.private.as_bytes(), claims);
+    let sign = |claims: &Value| {
+        signing_key::sign(JwsAlgorithm::Es256, Some("demo"), key.private.as_bytes(), &claims.to_string())
+    };
     let good = sign(&json!({ "sub": "alice", "iss": "demo", "team": "blue", "exp": now + LIFETIME }))?;
     let expired = sign(&json!({ "sub": "alice", "iss": "demo", "exp": now - 60 }))?;
     Ok((file.clone(), lines(arguments, &file, &good, &expired)))

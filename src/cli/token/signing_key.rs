@@ -9,6 +9,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::jose::{JwsAlgorithm, KeyFamily};
@@ -92,8 +93,10 @@ fn pem(der: &[u8]) -> String {
     format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }
 
-/// Signs claims with a key as [`generate`] makes them, or `openssl`.
-pub fn sign(algorithm: JwsAlgorithm, kid: Option<&str>, key: &[u8], claims: &Value) -> Result<String, String> {
+/// Signs claims, which are JSON text and stay as they are, with a key as [`generate`] makes them, or `openssl`.
+pub fn sign(algorithm: JwsAlgorithm, kid: Option<&str>, key: &[u8], claims: &str) -> Result<String, String> {
+    let claims =
+        RawValue::from_string(claims.to_owned()).map_err(|error| format!("the claims are not JSON: {error}"))?;
     let encoding = match algorithm.family() {
         KeyFamily::Secret => Ok(EncodingKey::from_secret(key.trim_ascii_end())),
         KeyFamily::Rsa => EncodingKey::from_rsa_pem(key),
@@ -103,7 +106,7 @@ pub fn sign(algorithm: JwsAlgorithm, kid: Option<&str>, key: &[u8], claims: &Val
     let encoding = encoding.map_err(|error| format!("this key is not one for {algorithm}: {error}"))?;
     let mut header = jsonwebtoken::Header::new(library_name(algorithm));
     header.kid = kid.map(str::to_owned);
-    jsonwebtoken::encode(&header, claims, &encoding).map_err(|error| format!("the token cannot be signed: {error}"))
+    jsonwebtoken::encode(&header, &claims, &encoding).map_err(|error| format!("the token cannot be signed: {error}"))
 }
 
 fn library_name(algorithm: JwsAlgorithm) -> Algorithm {
@@ -123,10 +126,16 @@ fn library_name(algorithm: JwsAlgorithm) -> Algorithm {
     }
 }
 
+/// The algorithms that a token can be minted with: `Ed25519` of RFC 9864 is the same operation as `EdDSA`, under a name
+/// that the library which mints does not write.
+pub fn mintable() -> impl Iterator<Item = JwsAlgorithm> {
+    JwsAlgorithm::ALL.into_iter().filter(|algorithm| *algorithm != JwsAlgorithm::Ed25519)
+}
+
 /// Parses the name of an algorithm of the command line.
 pub fn algorithm(name: &str) -> Result<JwsAlgorithm, String> {
-    JwsAlgorithm::from_name(name).ok_or_else(|| {
-        let names: Vec<_> = JwsAlgorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+    mintable().find(|algorithm| algorithm.name() == name).ok_or_else(|| {
+        let names: Vec<_> = mintable().map(|algorithm| algorithm.name()).collect();
         format!("one of {}", names.join(", "))
     })
 }
