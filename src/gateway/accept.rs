@@ -17,7 +17,7 @@ use pingora_core::tls::ssl::SslAcceptor;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
-use super::client_stream::{ClientStream, Plaintext};
+use super::client_stream::ClientStream;
 use super::drain::OpenConnections;
 use super::metrics::Metrics;
 use super::watched_stream::WatchedStream;
@@ -32,8 +32,10 @@ const OUT_OF_FILES: Duration = Duration::from_millis(100);
 /// What is spoken on a socket.
 #[derive(Clone)]
 pub enum Transport {
-    /// Plaintext.
-    Plaintext(Plaintext),
+    /// Plaintext, HTTP/1.
+    Http1,
+    /// Plaintext, HTTP/1 or HTTP/2, as the client begins.
+    Http1OrHttp2,
     /// TLS, with the certificates of the edition that runs.
     Tls(Certificates),
 }
@@ -121,10 +123,15 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
     }
     let mut shutdown = hall.shutdown.clone();
     let malformed = hall.metrics.malformed.clone();
+    let is_tls = matches!(transport, Transport::Tls(_));
     let secured = async {
         match transport {
-            Transport::Plaintext(plaintext) => {
-                let stream = ClientStream::plaintext(stream, client, door, plaintext);
+            Transport::Http1 => {
+                let stream = ClientStream::plaintext(stream, client, door);
+                Some(Box::new(WatchedStream::new(stream, malformed)) as Stream)
+            }
+            Transport::Http1OrHttp2 => {
+                let stream = ClientStream::plaintext(stream, client, door).tell_http2().await.ok()?;
                 Some(Box::new(WatchedStream::new(stream, malformed)) as Stream)
             }
             Transport::Tls(certificates) => {
@@ -145,7 +152,8 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
                 next = hall.app.process_new(stream, &hall.shutdown).await;
             }
         }
-        None => hall.metrics.handshake_failed(&door.to_string()),
+        None if is_tls => hall.metrics.handshake_failed(&door.to_string()),
+        None => {}
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
@@ -24,16 +24,20 @@ use tokio::net::TcpStream;
 const WRITE_BUFFER: usize = 1460;
 /// TLS reads each record in two steps; a buffer makes one system call of them. Plaintext is read into Pingora's own.
 const TLS_READ_BUFFER: usize = 4096;
+/// A client that does not say what it speaks is let go after this time, as one that does not send a request is.
+const FIRST_OCTETS: Duration = Duration::from_secs(60);
+/// How long a client is waited for that has sent a part of the preface.
+const REST_OF_THE_PREFACE: Duration = Duration::from_millis(10);
 /// RFC 9113 §3.4.
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What is spoken on a plaintext connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plaintext {
-    /// HTTP/1 only.
+enum Plaintext {
+    /// HTTP/1.
     Http1,
-    /// HTTP/1, or HTTP/2 if the client begins with its preface.
-    Http1OrHttp2,
+    /// HTTP/2, with prior knowledge.
+    Http2,
 }
 
 /// A client's TCP connection.
@@ -52,11 +56,11 @@ enum Buffered {
 }
 
 impl ClientStream {
-    /// A connection in plaintext. `listener` is the address that was listened on, which names the listener.
-    pub fn plaintext(stream: TcpStream, client: SocketAddr, listener: SocketAddr, plaintext: Plaintext) -> Self {
+    /// A connection in plaintext, for HTTP/1. `listener` is the address that was listened on, which names the listener.
+    pub fn plaintext(stream: TcpStream, client: SocketAddr, listener: SocketAddr) -> Self {
         let digest = digest(&stream, client, listener);
         let stream = Buffered::Direct(BufWriter::with_capacity(WRITE_BUFFER, stream));
-        Self { stream, waiting: false, plaintext, digest, accepted: SystemTime::now() }
+        Self { stream, waiting: false, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
     }
 
     /// A connection that TLS will be spoken over.
@@ -174,20 +178,35 @@ impl GetSocketDigest for ClientStream {
 #[async_trait]
 impl Peek for ClientStream {
     /// Pingora asks for the first octets to tell HTTP/2 from HTTP/1, and takes "cannot peek" for HTTP/2. So the answer
-    /// is always yes: with the octets that came, as soon as they differ from the preface, and with none where HTTP/2 is
-    /// not spoken.
+    /// is always yes: with the preface where the client began with it, and with nothing where it did not.
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
-        if self.plaintext == Plaintext::Http1 {
-            return Ok(true);
+        if self.plaintext == Plaintext::Http2 {
+            buffer.iter_mut().zip(HTTP2_PREFACE).for_each(|(octet, first)| *octet = *first);
         }
+        Ok(true)
+    }
+}
+
+impl ClientStream {
+    /// Waits for the client's first octets and notes whether they are the preface of HTTP/2.
+    pub async fn tell_http2(mut self) -> io::Result<Self> {
+        let spoken = tokio::time::timeout(FIRST_OCTETS, self.first_octets()).await;
+        self.plaintext = spoken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        Ok(self)
+    }
+
+    async fn first_octets(&self) -> io::Result<Plaintext> {
+        let mut buffer = [0_u8; HTTP2_PREFACE.len()];
         loop {
-            let length = self.socket().peek(buffer).await?;
+            let length = self.socket().peek(&mut buffer).await?;
             let begins_like_it = buffer.iter().zip(HTTP2_PREFACE).take(length).all(|(one, other)| one == other);
-            if length == 0 || length >= HTTP2_PREFACE.len() || !begins_like_it {
-                return Ok(true);
+            match length {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                _ if !begins_like_it => return Ok(Plaintext::Http1),
+                _ if length == HTTP2_PREFACE.len() => return Ok(Plaintext::Http2),
+                // A part has come. The rest makes the socket readable, which it is already: there is nothing to wait on.
+                _ => tokio::time::sleep(REST_OF_THE_PREFACE).await,
             }
-            // A part of the preface has come; the rest makes the socket readable again, which peek cannot wait for.
-            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
     }
 }

@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use super::accept::{self, Certificates, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
 use super::admin::{Admin, Readiness};
-use super::client_stream::Plaintext;
 use super::drain::OpenConnections;
 use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
@@ -118,7 +117,7 @@ async fn serve(
 
 fn admin_door(config: &Config) -> Result<Option<Door>, StartError> {
     let Some(address) = &config.admin else { return Ok(None) };
-    let door = accept::bind(address.value, Transport::Plaintext(Plaintext::Http1)).map_err(machine)?;
+    let door = accept::bind(address.value, Transport::Http1).map_err(machine)?;
     log::info!("admin listening on http://{}", door.address);
     Ok(Some(door))
 }
@@ -159,8 +158,8 @@ impl Doors {
             let certificates = certificates(listener)?;
             let (transport, scheme) = match &certificates {
                 Some(certificates) => (Transport::Tls(Arc::clone(certificates)), Scheme::Https),
-                None if listener.http2 == Some(true) => (Transport::Plaintext(Plaintext::Http1OrHttp2), Scheme::Http),
-                None => (Transport::Plaintext(Plaintext::Http1), Scheme::Http),
+                None if listener.http2 == Some(true) => (Transport::Http1OrHttp2, Scheme::Http),
+                None => (Transport::Http1, Scheme::Http),
             };
             let door = accept::bind(listener.address.value, transport).map_err(machine)?;
             log::info!("listening on {}://{}", scheme.as_str(), door.address);

@@ -148,6 +148,21 @@ fn t11_an_idle_process_ends_at_once() {
 }
 
 #[test]
+fn t11_a_connection_that_has_not_said_what_it_speaks_is_not_waited_for() {
+    let mut gateway = Gateway::start(
+        "listeners: [{ address: \"127.0.0.1:0\", http2: true }]\nadmin: { address: \"127.0.0.1:0\" }\n\
+         locations: [{ match: { prefix: / }, access: public, respond: { status: 200, text: ok } }]\n",
+    );
+    let (_silent, mut begun) = (gateway.client(), gateway.client());
+    begun.send("PRI * HT");
+    assert_eq!(gateway.send(&Request::get("/")).status, 200);
+    gateway.terminate();
+    let (status, took) = gateway.wait();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
 fn t11_what_is_in_flight_is_answered_before_the_process_ends() {
     let (upstream, gate): (Upstream, Gate) = Upstream::held();
     let mut gateway = before(&upstream);
