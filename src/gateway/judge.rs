@@ -62,12 +62,17 @@ pub fn judge<T: Trace>(
     }
 }
 
-/// Any coding but `chunked` alone would be lost on the way: Pingora frames the body anew.
+/// Any coding but `chunked` alone would be lost on the way: Pingora frames the body anew. A length that is said twice
+/// would go on as it is, and not every server reads it as we do (RFC 9110 §8.6).
 fn well_formed(arrival: &Arrival<'_>, header_size: usize) -> std::result::Result<(), Reason> {
+    let mut lengths = arrival.head.headers.get_all(http::header::CONTENT_LENGTH).iter();
     let mut codings = arrival.head.headers.get_all(http::header::TRANSFER_ENCODING).iter();
     if arrival.size > header_size {
         Err(Reason::HeadersTooLarge)
-    } else if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+    } else if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        || !lengths.next().is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit))
+        || lengths.next().is_some()
+    {
         Err(Reason::RequestMalformed)
     } else {
         Ok(())

@@ -279,3 +279,15 @@ fn class_38_an_upgrade_that_is_not_taken_hides_no_request() {
     let received = upstream.received();
     assert!(received.iter().all(|one| !one.head.start.contains("admin")), "{statuses:?}: {received:?}");
 }
+
+#[test]
+fn class_38_a_length_that_is_said_twice_goes_nowhere() {
+    let (gateway, upstream, _) = open();
+    for lengths in ["Content-Length: 2, 2\r\n", "Content-Length: 2\r\nContent-Length: 2\r\n"] {
+        let octets = format!("POST /public HTTP/1.1\r\nHost: localhost\r\n{lengths}\r\nok");
+        let mut client = gateway.client();
+        client.send(octets);
+        assert_eq!(client.answer().status, 400, "{lengths}");
+    }
+    assert_eq!(upstream.connections(), 0);
+}
