@@ -1,6 +1,7 @@
 //! What is known of a request before it is decided?
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
@@ -89,18 +90,41 @@ impl<'r> Request<'r> {
         })
     }
 
-    /// The names of all cookies, each once.
-    pub fn cookie_names(&self) -> BTreeSet<String> {
+    /// Every cookie and every argument is looked at once, however many there are: what is repeated with different values
+    /// is ambiguous.
+    pub fn all_cookies(&self) -> HashMap<String, Single<String>> {
         let headers = self.head.headers.get_all(http::header::COOKIE).into_iter();
         let pairs = headers.flat_map(|value| value.as_bytes().split(|octet| *octet == b';'));
-        let names = pairs.filter_map(|pair| split_pair(pair.trim_ascii())).map(|(name, _)| name);
-        names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        let pairs = pairs.filter_map(|pair| split_pair(pair.trim_ascii()));
+        singles(pairs.map(|(name, value)| (text(name), text(value))))
+    }
+
+    /// The same for the arguments of the query, decoded.
+    pub fn all_arguments(&self) -> HashMap<String, Single<String>> {
+        singles(arguments(self.query))
     }
 
     /// All decoded values of a query argument.
     pub fn arguments(&self, name: &str) -> impl Iterator<Item = String> {
         arguments(self.query).filter(move |(key, _)| key == name).map(|(_, value)| value)
     }
+}
+
+fn singles(pairs: impl Iterator<Item = (String, String)>) -> HashMap<String, Single<String>> {
+    let mut singles = HashMap::new();
+    for (name, value) in pairs {
+        match singles.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(Single::Once(value));
+            }
+            Entry::Occupied(mut place) if *place.get() != Single::Once(value) => {
+                place.insert(Single::Ambiguous);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    singles
 }
 
 /// The arguments of a query, names and values decoded (`application/x-www-form-urlencoded`).

@@ -150,6 +150,30 @@ impl<'f> Facts<'f> {
         }
     }
 
+    /// All cookies that stand once; a log is shown none of their values.
+    pub fn cookies(&self) -> impl Iterator<Item = (String, String)> {
+        let masked = self.secrets().is_some();
+        let cookies = self.request.all_cookies().into_iter();
+        cookies.filter_map(move |(name, value)| match value {
+            Single::Once(_) if masked => Some((name, MASK.to_owned())),
+            Single::Once(value) => Some((name, value)),
+            Single::Absent | Single::Ambiguous => None,
+        })
+    }
+
+    /// All arguments that stand once; a log is not shown the tokens.
+    pub fn arguments(&self) -> impl Iterator<Item = (String, String)> {
+        let secrets = self.secrets();
+        let arguments = self.request.all_arguments().into_iter();
+        arguments.filter_map(move |(name, value)| match value {
+            Single::Once(_) if secrets.is_some_and(|secrets| secrets.hides_argument(&name)) => {
+                Some((name, MASK.to_owned()))
+            }
+            Single::Once(value) => Some((name, value)),
+            Single::Absent | Single::Ambiguous => None,
+        })
+    }
+
     /// A query argument.
     pub fn argument(&self, name: &str) -> Reading<'f> {
         if self.secrets().is_some_and(|secrets| secrets.hides_argument(name)) {

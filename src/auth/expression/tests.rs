@@ -242,3 +242,16 @@ fn class_37_a_log_line_shows_no_token_and_no_control_character() {
     }
     assert_eq!(render("{'a\\n\\u001b\"'}"), "a\\n\\u{1b}\\\"");
 }
+
+#[test]
+fn a_query_of_thousands_of_arguments_is_read_once() {
+    let query: Vec<String> = (0..8000).map(|number| format!("a{number}")).collect();
+    let query = query.join("&");
+    let head = head();
+    let request = Request { query: Some(&query), ..request(&head) };
+    let facts = Facts { request: &request, identity: None, outcome: None };
+    assert_eq!(request.all_arguments().len(), 8000);
+    let expression =
+        Expression::compile("size(request.args) == 8000 && request.args['a7999'] == ''", Scope::REQUEST).unwrap();
+    assert!(expression.holds(&facts));
+}

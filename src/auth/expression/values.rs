@@ -62,12 +62,8 @@ fn request_value(facts: &Facts<'_>) -> Value {
     let headers = headers.filter_map(|name| Some((name.as_str().to_owned(), value_of_reading(facts.header(name))?)));
     members.insert("headers", headers.collect::<HashMap<String, Value>>().into());
     // A repeated cookie or argument is left out, so that reading it fails.
-    let cookies = request.cookie_names().into_iter();
-    let cookies = cookies.filter_map(|name| Some((name.clone(), value_of_reading(facts.cookie(&name))?)));
-    members.insert("cookies", cookies.collect::<HashMap<String, Value>>().into());
-    let arguments = crate::auth::request::arguments(request.query).map(|(name, _)| name);
-    let arguments = arguments.filter_map(|name| Some((name.clone(), value_of_reading(facts.argument(&name))?)));
-    members.insert("args", arguments.collect::<HashMap<String, Value>>().into());
+    members.insert("cookies", facts.cookies().collect::<HashMap<String, String>>().into());
+    members.insert("args", facts.arguments().collect::<HashMap<String, String>>().into());
     members.into()
 }
 
