@@ -17,7 +17,7 @@ struct Part {
 
 const PARTS: &[Part] = &[
     Part { path: "config", modules: &[], crates: &["saphyr_parser", "strsim"] },
-    Part { path: "jose", modules: &[], crates: &["aws_lc_rs"] },
+    Part { path: "jose", modules: &[], crates: &["aws_lc_rs", "flate2", "openssl"] },
     Part { path: "path.rs", modules: &[], crates: &[] },
     Part { path: "route.rs", modules: &[], crates: &["foldhash"] },
     Part { path: "keys", modules: &["jose"], crates: &["arc_swap"] },
@@ -40,6 +40,15 @@ const PARTS: &[Part] = &[
 const OWNERS: &[(&str, &str)] = &[
     ("cel", "auth/expression"),
     ("aws_lc_rs", "jose/key.rs"),
+    ("aws_lc_rs", "jose/content.rs"),
+    ("aws_lc_rs", "jose/key_wrap.rs"),
+    ("aws_lc_rs", "jose/secret_key.rs"),
+    ("aws_lc_rs", "jose/rsa_private.rs"),
+    ("aws_lc_rs", "jose/agreement.rs"),
+    ("openssl", "jose/key.rs"),
+    ("openssl", "jose/key_wrap.rs"),
+    ("openssl", "jose/agreement.rs"),
+    ("flate2", "jose/deflate.rs"),
     ("aws_lc_rs", "cli/token/signing_key.rs"),
     ("quick_cache", "auth/verified_cache.rs"),
     ("saphyr_parser", "config/yaml"),

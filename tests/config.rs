@@ -47,6 +47,9 @@ fn material() -> tempfile::TempDir {
     write("tls.key", &key.private_key_to_pem_pkcs8().unwrap());
     let jwk = signing_key::generate(JwsAlgorithm::Rs256, "1").unwrap().jwk;
     write("site.jwks", jwk.to_string().as_bytes());
+    let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
+    let decryption = openssl::ec::EcKey::generate(&group).and_then(openssl::pkey::PKey::from_ec_key).unwrap();
+    write("decryption.pem", &decryption.private_key_to_pem_pkcs8().unwrap());
     folder
 }
 
@@ -58,6 +61,8 @@ fn every_example_loads() {
         "CERT" => file("tls.crt"),
         "KEY" => file("tls.key"),
         "JWKS" => file("site.jwks"),
+        "DECRYPTION_KEY" => file("decryption.pem"),
+        "PARTNER_SECRET" => Some("00112233445566778899aabbccddeeff".repeat(2)),
         _ => None,
     };
     for example in files("conf") {

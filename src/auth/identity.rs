@@ -7,30 +7,17 @@ use http::{HeaderName, HeaderValue};
 
 use super::claim_rules::Claims;
 use super::expression::Prepared;
-use crate::jose::{Json, JwsAlgorithm};
+use crate::jose::Json;
 
-/// The content of a token whose signature a key of the realm has verified. Only [`super::realm`] makes one.
+/// The content of a token that a key of the realm has proven. Only [`super::proof`] makes one.
 pub struct VerifiedToken {
-    algorithm: JwsAlgorithm,
-    header: Json,
-    payload: Box<str>,
-    claims: Claims,
+    pub(super) algorithm: &'static str,
+    pub(super) header: Json,
+    pub(super) outer_header: Option<Json>,
+    pub(super) payload: Box<str>,
+    pub(super) claims: Claims,
     /// The claims as expressions see them, made when the first one asks.
-    for_expressions: OnceLock<Prepared>,
-}
-
-impl VerifiedToken {
-    pub(super) fn new(algorithm: JwsAlgorithm, header: Json, payload: Box<str>, claims: Claims) -> Self {
-        Self { algorithm, header, payload, claims, for_expressions: OnceLock::new() }
-    }
-
-    pub(super) fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    pub(super) fn header(&self) -> &Json {
-        &self.header
-    }
+    pub(super) for_expressions: OnceLock<Prepared>,
 }
 
 impl fmt::Debug for VerifiedToken {
@@ -66,18 +53,23 @@ impl Identity {
         self.token.claims.json()
     }
 
-    /// The token's protected header; always an object.
+    /// The token's protected header, of a nested one that of the signed token within; always an object.
     pub fn header(&self) -> &Json {
         &self.token.header
     }
 
-    /// The text of the claims.
+    /// The protected header of the encryption around a nested token.
+    pub fn outer_header(&self) -> Option<&Json> {
+        self.token.outer_header.as_ref()
+    }
+
+    /// The text of the claims; of a nested token, the signed token within.
     pub fn payload(&self) -> &str {
         &self.token.payload
     }
 
-    /// The algorithm of the signature.
-    pub fn algorithm(&self) -> JwsAlgorithm {
+    /// The algorithm of the signature; of a token that is encrypted only, that of its key management.
+    pub fn algorithm(&self) -> &'static str {
         self.token.algorithm
     }
 

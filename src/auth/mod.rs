@@ -10,6 +10,7 @@ pub mod credential;
 pub mod decision;
 pub mod expression;
 pub mod identity;
+pub mod proof;
 pub mod realm;
 pub mod reason;
 pub mod request;

@@ -5,19 +5,18 @@ use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue};
 
-use super::claim_rules::{ClaimRules, Claims};
+use super::claim_rules::ClaimRules;
 use super::credential::{self, TokenSource};
 use super::expression::Expression;
 use super::expression::facts::Facts;
 use super::expression::template::Template;
 use super::expression::text::TextProblem;
 use super::identity::{Identity, VerifiedToken};
+use super::proof::{Measure, Proof};
 use super::reason::Reason;
 use super::request::Request;
-use super::trace::{NoTrace, Step, Trace, Verdict};
+use super::trace::{Step, Trace};
 use super::verified_cache::VerifiedCache;
-use crate::jose::{AlgorithmSet, SignedToken, TokenError};
-use crate::keys::{Generation, KeyRing, KeyView, NoKey};
 
 /// Everything that a realm asks of a token.
 #[derive(Debug)]
@@ -28,10 +27,8 @@ pub struct Realm {
     pub challenge: Template,
     /// Where it looks for a token.
     pub sources: Vec<TokenSource>,
-    /// Its keys.
-    pub keys: KeyRing,
-    /// The algorithms that it takes; `None`: all that its keys allow.
-    pub algorithms: Option<AlgorithmSet>,
+    /// What it asks for before it believes a token.
+    pub proof: Proof,
     /// Its rules for claims.
     pub claims: ClaimRules,
     /// Expressions that must hold.
@@ -104,7 +101,7 @@ impl Realm {
         };
         trace.note(Step::TokenFound(credential.source));
         let token = self.authenticate(&credential.token, request.now, trace)?;
-        self.claims.verified(token.header(), token.claims(), request.now, trace)?;
+        self.claims.verified(&token.header, &token.claims, request.now, trace)?;
         let identity = Identity::new(Arc::clone(&self.name), token);
         let facts = Facts { request, identity: Some(&identity), outcome: None };
         self.requirements(&facts, trace)?;
@@ -121,45 +118,17 @@ impl Realm {
     ) -> Result<Arc<VerifiedToken>, Refusal> {
         // Who listens wants to see the signature verified.
         if !T::LISTENS
-            && let Some(known) = self.verified.find(token, |generation| self.keys.is_current(generation))
+            && let Some(known) = self.verified.find(token, |proven| self.proof.is_current(proven))
         {
             self.observer.looked_up(&self.name, Lookup::Hit);
             return Ok(known);
         }
-        let (generation, verified) = self.verify(token, now, trace)?;
+        let measure = Measure { largest: self.largest_token, claims: &self.claims, now };
+        let (proven, verified) = self.proof.verify(token, &measure, trace)?;
         let verified = Arc::new(verified);
-        self.verified.insert(token, generation, &verified);
+        self.verified.insert(token, proven, &verified);
         self.observer.looked_up(&self.name, Lookup::Miss);
         Ok(verified)
-    }
-
-    fn verify<T: Trace>(
-        &self,
-        text: &str,
-        now: SystemTime,
-        trace: &mut T,
-    ) -> Result<(Generation, VerifiedToken), Reason> {
-        let token = SignedToken::parse(text, self.largest_token).map_err(reason_of)?;
-        trace.note(Step::Header(token.header()));
-        let keys = self.keys.view();
-        let allowed = self.algorithms.map_or_else(|| keys.algorithms(), |own| own.intersect(keys.algorithms()));
-        if !allowed.contains(token.algorithm()) {
-            return Err(Reason::AlgorithmRefused);
-        }
-        let claims = Claims::parse(token.payload())?;
-        let early = self.claims.before_signature(&claims, now, &mut NoTrace);
-        if !T::LISTENS {
-            early?;
-        }
-        let signed = signed_by(&token, &keys, trace);
-        if T::LISTENS && early.is_err() | signed.is_err() {
-            // Who listens hears of every claim, also of a token that is not good enough to be looked at further.
-            let _ = self.claims.before_signature(&claims, now, trace);
-        }
-        let generation = early.and(signed)?;
-        let (algorithm, header, payload) = token.into_parts();
-        let payload = String::from_utf8(payload).map_err(|_| Reason::ClaimsMalformed)?;
-        Ok((generation, VerifiedToken::new(algorithm, header, payload.into_boxed_str(), claims)))
     }
 
     fn requirements<T: Trace>(&self, facts: &Facts<'_>, trace: &mut T) -> Result<(), Refusal> {
@@ -171,32 +140,6 @@ impl Realm {
             }
         }
         Ok(())
-    }
-}
-
-/// Tries the keys that fit, and names the generation of the one that verifies.
-fn signed_by<T: Trace>(token: &SignedToken<'_>, keys: &KeyView, trace: &mut T) -> Result<Generation, Reason> {
-    let candidates = keys.select(token.key_id(), token.algorithm()).map_err(|none| match none {
-        NoKey::Unknown => Reason::KeyUnknown,
-        NoKey::AlgorithmRefused => Reason::AlgorithmRefused,
-    })?;
-    for (generation, key) in candidates {
-        let verdict = Verdict::from(token.verify(key).is_ok());
-        trace.note(Step::KeyTried { key, verdict });
-        if verdict == Verdict::Pass {
-            return Ok(generation);
-        }
-    }
-    Err(Reason::SignatureInvalid)
-}
-
-fn reason_of(error: TokenError) -> Reason {
-    match error {
-        TokenError::TooLarge => Reason::TokenTooLarge,
-        TokenError::Malformed(_) => Reason::TokenMalformed,
-        TokenError::Kind => Reason::TokenKind,
-        TokenError::AlgorithmRefused => Reason::AlgorithmRefused,
-        TokenError::CriticalHeader => Reason::CriticalHeader,
     }
 }
 

@@ -3,7 +3,7 @@
 use http::{HeaderName, HeaderValue};
 
 use super::credential::TokenSource;
-use crate::jose::{Json, VerificationKey};
+use crate::jose::{DecryptionKey, Json, VerificationKey};
 
 /// One step of a decision.
 #[derive(Debug)]
@@ -14,13 +14,20 @@ pub enum Step<'s> {
     NoToken,
     /// There is one.
     TokenFound(&'s TokenSource),
-    /// The token's protected header; not verified yet.
+    /// The protected header of a token, or of the token within; not verified yet.
     Header(&'s Json),
-    /// A key was tried.
+    /// A key to verify with was tried.
     KeyTried {
         /// The key.
         key: &'s VerificationKey,
         /// Whether it verified the signature.
+        verdict: Verdict,
+    },
+    /// A key to decrypt with was tried.
+    DecryptionKeyTried {
+        /// The key.
+        key: &'s DecryptionKey,
+        /// Whether it opened the token.
         verdict: Verdict,
     },
     /// A rule for a claim was applied.

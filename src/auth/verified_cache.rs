@@ -9,7 +9,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::identity::VerifiedToken;
-use crate::keys::Generation;
+use super::proof::ProvenBy;
 
 /// Verified tokens, by their text.
 pub struct VerifiedCache {
@@ -19,7 +19,7 @@ pub struct VerifiedCache {
 
 #[derive(Clone)]
 struct Entry {
-    generation: Generation,
+    proven: ProvenBy,
     token: Arc<VerifiedToken>,
 }
 
@@ -48,16 +48,16 @@ impl VerifiedCache {
         self.capacity
     }
 
-    /// The content of a token that was verified by a key of a generation that is still in use.
-    pub fn find(&self, token: &str, is_current: impl Fn(Generation) -> bool) -> Option<Arc<VerifiedToken>> {
+    /// The content of a token that was proven by keys that are still in use.
+    pub fn find(&self, token: &str, is_current: impl Fn(ProvenBy) -> bool) -> Option<Arc<VerifiedToken>> {
         let entry = self.entries.as_ref()?.get(token)?;
-        is_current(entry.generation).then_some(entry.token)
+        is_current(entry.proven).then_some(entry.token)
     }
 
-    /// Remembers a token that a key of this generation has verified.
-    pub fn insert(&self, token: &str, generation: Generation, verified: &Arc<VerifiedToken>) {
+    /// Remembers a token that keys of these loads have proven.
+    pub fn insert(&self, token: &str, proven: ProvenBy, verified: &Arc<VerifiedToken>) {
         if let Some(entries) = &self.entries {
-            entries.insert(token.into(), Entry { generation, token: Arc::clone(verified) });
+            entries.insert(token.into(), Entry { proven, token: Arc::clone(verified) });
         }
     }
 }

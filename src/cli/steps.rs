@@ -43,13 +43,14 @@ impl Trace for Steps {
             Step::TokenFound(source) => self.add("token", format!("found in {source}")),
             Step::Header(header) => self.add("header", header.to_compact()),
             Step::KeyTried { key, verdict } => {
-                let kid = key.kid().map_or_else(|| "without kid".to_owned(), |kid| format!("kid {kid:?}"));
                 let word = if verdict == Verdict::Pass { "good" } else { "not by this key" };
-                self.judged(
-                    "key",
-                    format!("{} {kid} for {}: signature {word}", key.describe(), key.algorithms()),
-                    verdict,
-                );
+                let what = format!("{} {} for {}: signature {word}", key.describe(), kid(key.kid()), key.algorithms());
+                self.judged("key", what, verdict);
+            }
+            Step::DecryptionKeyTried { key, verdict } => {
+                let word = if verdict == Verdict::Pass { "decrypts the token" } else { "does not decrypt the token" };
+                let what = format!("{} {} for {}: {word}", key.describe(), kid(key.kid()), key.key_management());
+                self.judged("key", what, verdict);
             }
             Step::Claim { name, expected, found, verdict } => {
                 self.judged("claim", format!("{name}: expected {expected}, found {found}"), verdict);
@@ -62,4 +63,8 @@ impl Trace for Steps {
             Step::IdentityHeaderAbsent(name) => self.add("identity", format!("{name} has no value and is not sent")),
         }
     }
+}
+
+fn kid(kid: Option<&str>) -> String {
+    kid.map_or_else(|| "without kid".to_owned(), |kid| format!("kid {kid:?}"))
 }

@@ -22,7 +22,7 @@ pub use keys::{KeyOrigin, KeySet, KeySource, SecretEncoding, WeakKeys};
 pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};
 pub use location::{Access, Action, EncodedSlash, Location, Match, NoToken, PathMatch};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
-pub use realm::{ForwardToken, Realm, Requirement, RequirementStatus, TokenSource};
+pub use realm::{Compression, Encryption, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind, TokenSource};
 pub use response::{Content, CustomResponse, HeaderTemplate, Respond, ResponseBody};
 pub use upstream::{Server, Timeouts, Upstream, UpstreamTls, VerifyPeer};
 

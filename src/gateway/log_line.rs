@@ -157,7 +157,7 @@ fn json(context: &RequestContext, exchange: &Exchange<'_>) -> String {
         subject: identity.and_then(|identity| identity.subject()),
         token_id: identity.and_then(|identity| identity.token_id()),
         kid: identity.and_then(|identity| identity.key_id()),
-        algorithm: identity.map(|identity| identity.algorithm().name()),
+        algorithm: identity.map(|identity| identity.algorithm()),
         request_id: &context.request_id,
         protocol: protocol(exchange.head.version),
         tls: exchange.tls,

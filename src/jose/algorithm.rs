@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::registered::{Registered, RegisteredSet};
+
 /// The kind of key that an algorithm needs. A key belongs to exactly one family (RFC 7518 §6, RFC 8037 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyFamily {
@@ -13,8 +15,14 @@ pub enum KeyFamily {
     P256,
     /// `kty` `EC` on the curve P-384.
     P384,
+    /// `kty` `EC` on the curve P-521.
+    P521,
+    /// `kty` `EC` on the curve secp256k1 (RFC 8812 §3.1).
+    Secp256k1,
     /// `kty` `OKP` on the curve Ed25519.
     Ed25519,
+    /// `kty` `OKP` on the curve Ed448.
+    Ed448,
 }
 
 /// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). `none` is not among them and cannot be
@@ -43,16 +51,22 @@ pub enum JwsAlgorithm {
     Es256,
     /// ECDSA on P-384 with SHA-384.
     Es384,
-    /// EdDSA, here always on Ed25519 (RFC 8037 §3.1).
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
+    /// ECDSA on secp256k1 with SHA-256 (RFC 8812 §3.2).
+    Es256k,
+    /// EdDSA (RFC 8037 §3.1) on Ed25519 or Ed448: the key's curve decides.
     EdDsa,
     /// Ed25519 under its fully specified name (RFC 9864 §2.2). The same operation as [`JwsAlgorithm::EdDsa`] and a
     /// distinct name: a key or a list that says one of the two does not allow the other.
     Ed25519,
+    /// Ed448 under its fully specified name (RFC 9864 §2.2).
+    Ed448,
 }
 
 impl JwsAlgorithm {
     /// Every algorithm, in the order of RFC 7518 §3.1.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Hs256,
         Self::Hs384,
         Self::Hs512,
@@ -64,8 +78,11 @@ impl JwsAlgorithm {
         Self::Ps512,
         Self::Es256,
         Self::Es384,
+        Self::Es512,
+        Self::Es256k,
         Self::EdDsa,
         Self::Ed25519,
+        Self::Ed448,
     ];
 
     /// The algorithm of this `alg` value. The case must be exact (RFC 7515 §4.1.1); `none` is no algorithm.
@@ -77,30 +94,41 @@ impl JwsAlgorithm {
     /// The registered name: the value of `alg`.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        self.row().0
-    }
-
-    /// The keys that this algorithm works with.
-    #[must_use]
-    pub const fn family(self) -> KeyFamily {
-        self.row().1
-    }
-
-    const fn row(self) -> (&'static str, KeyFamily) {
         match self {
-            Self::Hs256 => ("HS256", KeyFamily::Secret),
-            Self::Hs384 => ("HS384", KeyFamily::Secret),
-            Self::Hs512 => ("HS512", KeyFamily::Secret),
-            Self::Rs256 => ("RS256", KeyFamily::Rsa),
-            Self::Rs384 => ("RS384", KeyFamily::Rsa),
-            Self::Rs512 => ("RS512", KeyFamily::Rsa),
-            Self::Ps256 => ("PS256", KeyFamily::Rsa),
-            Self::Ps384 => ("PS384", KeyFamily::Rsa),
-            Self::Ps512 => ("PS512", KeyFamily::Rsa),
-            Self::Es256 => ("ES256", KeyFamily::P256),
-            Self::Es384 => ("ES384", KeyFamily::P384),
-            Self::EdDsa => ("EdDSA", KeyFamily::Ed25519),
-            Self::Ed25519 => ("Ed25519", KeyFamily::Ed25519),
+            Self::Hs256 => "HS256",
+            Self::Hs384 => "HS384",
+            Self::Hs512 => "HS512",
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::Es512 => "ES512",
+            Self::Es256k => "ES256K",
+            Self::EdDsa => "EdDSA",
+            Self::Ed25519 => "Ed25519",
+            Self::Ed448 => "Ed448",
+        }
+    }
+
+    /// Whether keys of this family can be used with it. EdDSA is the one that has two families (RFC 8037 §2).
+    #[must_use]
+    pub const fn belongs_to(self, family: KeyFamily) -> bool {
+        use KeyFamily::{Ed448, Ed25519, P256, P384, P521, Rsa, Secp256k1, Secret};
+        match self {
+            Self::Hs256 | Self::Hs384 | Self::Hs512 => matches!(family, Secret),
+            Self::Rs256 | Self::Rs384 | Self::Rs512 => matches!(family, Rsa),
+            Self::Ps256 | Self::Ps384 | Self::Ps512 => matches!(family, Rsa),
+            Self::Es256 => matches!(family, P256),
+            Self::Es384 => matches!(family, P384),
+            Self::Es512 => matches!(family, P521),
+            Self::Es256k => matches!(family, Secp256k1),
+            Self::EdDsa => matches!(family, Ed25519 | Ed448),
+            Self::Ed25519 => matches!(family, Ed25519),
+            Self::Ed448 => matches!(family, Ed448),
         }
     }
 }
@@ -111,69 +139,26 @@ impl fmt::Display for JwsAlgorithm {
     }
 }
 
-/// A set of signature algorithms: one bit each.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub struct AlgorithmSet(u32);
+/// A set of signature algorithms.
+pub type AlgorithmSet = RegisteredSet<JwsAlgorithm>;
 
 impl AlgorithmSet {
-    /// The set without algorithms: it allows nothing.
-    pub const EMPTY: Self = Self(0);
-
-    /// The set of this one algorithm.
-    #[must_use]
-    pub const fn only(algorithm: JwsAlgorithm) -> Self {
-        Self(1 << algorithm as u32)
-    }
-
     /// The algorithms that keys of this family can be used with.
     #[must_use]
     pub fn of_family(family: KeyFamily) -> Self {
-        JwsAlgorithm::ALL.into_iter().filter(|algorithm| algorithm.family() == family).collect()
-    }
-
-    /// Whether the set allows this algorithm.
-    #[must_use]
-    pub const fn contains(self, algorithm: JwsAlgorithm) -> bool {
-        self.0 & Self::only(algorithm).0 != 0
-    }
-
-    /// The algorithms that are in both sets.
-    #[must_use]
-    pub const fn intersect(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Whether the set allows nothing.
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// The algorithms of the set, in the order of [`JwsAlgorithm::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = JwsAlgorithm> {
-        JwsAlgorithm::ALL.into_iter().filter(move |algorithm| self.contains(*algorithm))
+        JwsAlgorithm::ALL.into_iter().filter(|algorithm| algorithm.belongs_to(family)).collect()
     }
 }
 
-impl FromIterator<JwsAlgorithm> for AlgorithmSet {
-    fn from_iter<I: IntoIterator<Item = JwsAlgorithm>>(algorithms: I) -> Self {
-        Self(algorithms.into_iter().fold(0, |bits, algorithm| bits | Self::only(algorithm).0))
-    }
-}
+impl Registered for JwsAlgorithm {
+    const ALL: &'static [Self] = &Self::ALL;
 
-impl fmt::Display for AlgorithmSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, algorithm) in self.iter().enumerate() {
-            let separator = if position == 0 { "" } else { ", " };
-            write!(f, "{separator}{algorithm}")?;
-        }
-        Ok(())
+    fn name(self) -> &'static str {
+        self.name()
     }
-}
 
-impl fmt::Debug for AlgorithmSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{self}}}")
+    fn bit(self) -> u32 {
+        self as u32
     }
 }
 
@@ -208,9 +193,12 @@ mod tests {
     }
 
     #[test]
-    fn families_share_no_algorithm() {
-        let families = [KeyFamily::Secret, KeyFamily::Rsa, KeyFamily::P256, KeyFamily::P384, KeyFamily::Ed25519];
-        let total: usize = families.iter().map(|family| AlgorithmSet::of_family(*family).iter().count()).sum();
-        assert_eq!(total, JwsAlgorithm::ALL.len());
+    fn every_algorithm_has_its_family_and_eddsa_has_two() {
+        use KeyFamily::{Ed448, Ed25519, P256, P384, P521, Rsa, Secp256k1, Secret};
+        let families = [Secret, Rsa, P256, P384, P521, Secp256k1, Ed25519, Ed448];
+        for algorithm in JwsAlgorithm::ALL {
+            let own = families.iter().filter(|family| algorithm.belongs_to(**family)).count();
+            assert_eq!(own, if algorithm == JwsAlgorithm::EdDsa { 2 } else { 1 }, "{algorithm}");
+        }
     }
 }

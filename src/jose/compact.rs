@@ -8,15 +8,9 @@ use std::fmt;
 use super::algorithm::JwsAlgorithm;
 use super::base64url;
 use super::error::{SignatureInvalid, TokenError};
+use super::header;
 use super::json::Json;
 use super::key::VerificationKey;
-
-/// Bytes of a decoded header.
-const MAX_HEADER: usize = 8 * 1024;
-/// The same in base64url: 4 characters for 3 bytes, the last group cut.
-const MAX_HEADER_TEXT: usize = MAX_HEADER * 4 / 3 + 1;
-/// Bytes of a key id.
-pub(super) const MAX_KEY_ID: usize = 1024;
 
 /// A signed token in compact form whose size, form, kind, algorithm and critical headers are in order. Nothing in it
 /// is verified: only [`SignedToken::verify`] says whether payload and header can be believed.
@@ -36,10 +30,10 @@ impl<'t> SignedToken<'t> {
     /// [`TokenError::Kind`]; [`TokenError::AlgorithmRefused`]; [`TokenError::CriticalHeader`].
     pub fn parse(token: &'t str, max: usize) -> Result<Self, TokenError> {
         let segments = Segments::split(token, max)?;
-        let header = read_header(segments.header)?;
-        let payload = decode(segments.payload, "the payload is not strict base64url")?;
-        let signature = decode(segments.signature, "the signature is not strict base64url")?;
-        let algorithm = judge_header(&header)?;
+        let header = header::read(segments.header)?;
+        let payload = header::decode(segments.payload, "the payload is not strict base64url")?;
+        let signature = header::decode(segments.signature, "the signature is not strict base64url")?;
+        let algorithm = judge(&header)?;
         Ok(Self { algorithm, header, signing_input: segments.signing_input.as_bytes(), payload, signature })
     }
 
@@ -134,31 +128,16 @@ impl<'t> Segments<'t> {
     }
 }
 
-fn decode(text: &str, why: &'static str) -> Result<Vec<u8>, TokenError> {
-    base64url::decode(text).ok_or(TokenError::Malformed(why))
-}
-
-fn read_header(text: &str) -> Result<Json, TokenError> {
-    if text.len() > MAX_HEADER_TEXT {
-        return Err(TokenError::Malformed("the header is longer than 8 KiB"));
-    }
-    let octets = decode(text, "the header is not strict base64url")?;
-    let header = Json::parse(&octets).map_err(|error| TokenError::Malformed(error.problem.words()))?;
-    if header.as_object().is_some() { Ok(header) } else { Err(TokenError::Malformed("the header is not an object")) }
-}
-
 /// The algorithm, once everything that the header says is in order. One pass over the members: form goes before
 /// algorithm, and algorithm before critical headers, wherever the members stand.
-fn judge_header(header: &Json) -> Result<JwsAlgorithm, TokenError> {
+fn judge(members: &Json) -> Result<JwsAlgorithm, TokenError> {
     let mut name = None;
     let mut critical = false;
-    for (member, value) in header.as_object().into_iter().flat_map(|object| object.iter()) {
+    for (member, value) in members.as_object().into_iter().flat_map(|object| object.iter()) {
         match member {
             "alg" => name = Some(value.as_str().ok_or(TokenError::Malformed("`alg` is not a string"))?),
-            "kid" => judge_key_id(value)?,
-            "typ" | "cty" if value.as_str().is_none() => {
-                return Err(TokenError::Malformed("`typ` or `cty` is not a string"));
-            }
+            "kid" => header::judge_key_id(value)?,
+            "typ" | "cty" => header::judge_type(value)?,
             "zip" | "enc" => return Err(TokenError::Malformed("`zip` or `enc` in the header of a signed token")),
             "crit" => critical = true,
             // RFC 7797: anything but `true` changes what is signed, and must not be overlooked for want of `crit`.
@@ -169,11 +148,6 @@ fn judge_header(header: &Json) -> Result<JwsAlgorithm, TokenError> {
     let name = name.ok_or(TokenError::Malformed("the header has no `alg`"))?;
     let algorithm = JwsAlgorithm::from_name(name).ok_or(TokenError::AlgorithmRefused)?;
     if critical { Err(TokenError::CriticalHeader) } else { Ok(algorithm) }
-}
-
-fn judge_key_id(value: &Json) -> Result<(), TokenError> {
-    let key_id = value.as_str().ok_or(TokenError::Malformed("`kid` is not a string"))?;
-    if key_id.len() > MAX_KEY_ID { Err(TokenError::Malformed("`kid` is longer than 1 KiB")) } else { Ok(()) }
 }
 
 #[cfg(test)]

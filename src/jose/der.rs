@@ -1,4 +1,4 @@
-//! What lies inside this DER, one element at a time? (X.690 §8 and §10; only what public keys and certificates use.)
+//! What lies inside this DER, one element at a time? (X.690 §8 and §10; only what keys and certificates use.)
 
 use super::error::KeyError;
 
@@ -6,6 +6,8 @@ use super::error::KeyError;
 pub(super) const INTEGER: u8 = 0x02;
 /// Tag of BIT STRING.
 pub(super) const BIT_STRING: u8 = 0x03;
+/// Tag of OCTET STRING.
+pub(super) const OCTET_STRING: u8 = 0x04;
 /// Tag of NULL.
 pub(super) const NULL: u8 = 0x05;
 /// Tag of OBJECT IDENTIFIER.

@@ -8,11 +8,13 @@ use std::fmt;
 pub enum TokenError {
     /// More bytes than the limit. Reason code `token_too_large`.
     TooLarge,
-    /// Not the form that RFC 7515 §7.1 and §4 ask for; the words say what. Reason code `token_malformed`.
+    /// Not the form that RFC 7515 §7.1 and §4, or RFC 7516 §7.1 and §4, ask for; the words say what. Reason code
+    /// `token_malformed`.
     Malformed(&'static str),
-    /// An encrypted token (five segments, RFC 7516) where a signed one is asked. Reason code `token_kind`.
+    /// An encrypted token (five segments, RFC 7516) where a signed one (three, RFC 7515) is asked, or the other way
+    /// round. Reason code `token_kind`.
     Kind,
-    /// `alg` is `none`, or a name that is not implemented. Reason code `algorithm_refused`.
+    /// `alg`, `enc` or `zip` is `none`, or a name that is not implemented. Reason code `algorithm_refused`.
     AlgorithmRefused,
     /// `crit` is present: some extension must be understood, and none is (RFC 7515 §4.1.11). The same for a `b64`
     /// that asks for an unencoded payload (RFC 7797). Reason code `critical_header`.
@@ -24,7 +26,7 @@ impl fmt::Display for TokenError {
         match self {
             Self::TooLarge => f.write_str("the token is longer than the limit"),
             Self::Malformed(why) => write!(f, "the token is malformed: {why}"),
-            Self::Kind => f.write_str("the token is encrypted where a signed one is asked"),
+            Self::Kind => f.write_str("the token is of another kind (signed, encrypted) than the one asked for"),
             Self::AlgorithmRefused => f.write_str("the token's algorithm is not one that is accepted"),
             Self::CriticalHeader => f.write_str("the token asks for an extension that is not implemented"),
         }
@@ -44,6 +46,18 @@ impl fmt::Display for SignatureInvalid {
 }
 
 impl Error for SignatureInvalid {}
+
+/// The token is not one that this key opens. No more is said, on purpose: every cause is this one (RFC 7516 §11.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DecryptionFailed;
+
+impl fmt::Display for DecryptionFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the token cannot be decrypted")
+    }
+}
+
+impl Error for DecryptionFailed {}
 
 /// Why a text is not JSON as read here, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,13 +144,13 @@ pub enum KeyError {
     UnknownKeyType,
     /// The curve is not one that is implemented.
     UnknownCurve,
-    /// `alg` is not a signature algorithm that is implemented.
+    /// `alg` is not an algorithm that is implemented, or not one for this.
     UnknownAlgorithm,
     /// The key's `alg` does not belong to keys of its type.
     AlgorithmDoesNotFit,
-    /// `use` is not `sig` (RFC 7517 §4.2).
+    /// `use` is for something else (RFC 7517 §4.2).
     UseForbids,
-    /// `key_ops` does not allow verifying (RFC 7517 §4.3).
+    /// `key_ops` does not allow it (RFC 7517 §4.3).
     OperationsForbid,
     /// An RSA modulus of too few bits: how many it has.
     WeakRsa(usize),
@@ -154,7 +168,7 @@ pub enum KeyError {
     CompressedPoint,
     /// An RSASSA-PSS public key that carries parameters (RFC 4055 §3.1).
     PssParameters,
-    /// An Ed25519 point of small order, under which anyone can sign.
+    /// An EdDSA point of small order, under which anyone can sign.
     SmallOrder,
     /// None of the algorithms asked for is one that the key allows.
     NoAlgorithmLeft,
@@ -162,10 +176,16 @@ pub enum KeyError {
     NoPemBlock,
     /// A PEM block that is cut, nested or not base64 (RFC 7468).
     BrokenPem,
-    /// A PEM block of a kind that holds no public key.
+    /// A PEM block of a kind that holds no key that is read.
     PemLabel,
     /// A private key where a public one is needed.
     PrivateKey,
+    /// A private key whose numbers do not belong together, or that is too short for the crypto library.
+    PrivateKeyRejected,
+    /// A private key that needs a password to be read.
+    EncryptedPrivateKey,
+    /// A key for encrypting that has no private part to decrypt with.
+    NotOurs,
     /// DER that is not the structure that the PEM label announces.
     BrokenDer,
     /// The problem is in this PEM block, counted from 1.
@@ -178,6 +198,11 @@ const PSS_PARAMETERS: &str =
     "an RSASSA-PSS key with parameters is not read from PEM: use a JWK whose `alg` is PS256, PS384 or PS512";
 const PRIVATE_KEY: &str = "this is a private key, and verifying needs only the public one: \
      `openssl pkey -in PRIVATE.pem -pubout -out public.pem` extracts it";
+
+const PRIVATE_KEY_REJECTED: &str =
+    "the private key is not a key: its parts do not belong together, or it is RSA of fewer than 2048 bits";
+const ENCRYPTED_PRIVATE_KEY: &str =
+    "the private key needs a password: `openssl pkey -in KEY.pem -out plain.pem` writes it without";
 
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -193,23 +218,26 @@ impl fmt::Display for KeyError {
             Self::TooManyKeys => f.write_str("more than 1000 keys"),
             Self::NotAKeySet => f.write_str("neither a JWK Set (an object with a list `keys`) nor a JWK"),
             Self::NotAnObject => f.write_str("not a JSON object"),
-            Self::UnknownKeyType => f.write_str("the type of the key is not oct, RSA, EC or OKP (Ed25519)"),
-            Self::UnknownCurve => f.write_str("the curve is not P-256, P-384 or Ed25519"),
-            Self::UnknownAlgorithm => f.write_str("`alg` is not a signature algorithm that is implemented"),
+            Self::UnknownKeyType => f.write_str("the type of the key is not oct, RSA, EC or OKP"),
+            Self::UnknownCurve => f.write_str("the curve is not one that is implemented, or not one for this"),
+            Self::UnknownAlgorithm => f.write_str("`alg` is not an algorithm that is implemented"),
             Self::AlgorithmDoesNotFit => f.write_str("`alg` does not fit the type of the key"),
-            Self::UseForbids => f.write_str("`use` is not \"sig\""),
-            Self::OperationsForbid => f.write_str("`key_ops` does not allow to verify"),
+            Self::UseForbids => f.write_str("`use` forbids it"),
+            Self::OperationsForbid => f.write_str("`key_ops` forbids it"),
             Self::RsaNumbers => f.write_str("the RSA modulus or exponent is not that of a usable key"),
             Self::EmptySecret => f.write_str("the secret is empty"),
             Self::NotOnCurve => f.write_str("the public key is not a point on its curve"),
             Self::CompressedPoint => f.write_str(COMPRESSED_POINT),
             Self::PssParameters => f.write_str(PSS_PARAMETERS),
-            Self::SmallOrder => f.write_str("the Ed25519 public key has small order: anyone could sign"),
+            Self::SmallOrder => f.write_str("the public key has small order: anyone could sign"),
             Self::NoAlgorithmLeft => f.write_str("the key allows none of the algorithms that are asked for"),
             Self::NoPemBlock => f.write_str("no PEM block (-----BEGIN ...) in the file"),
             Self::BrokenPem => f.write_str("the PEM block is cut short, nested or not base64"),
-            Self::PemLabel => f.write_str("the PEM block is none of PUBLIC KEY, RSA PUBLIC KEY and CERTIFICATE"),
+            Self::PemLabel => f.write_str("the PEM block is none of PUBLIC KEY, RSA PUBLIC KEY, CERTIFICATE, PRIVATE KEY, RSA PRIVATE KEY and EC PRIVATE KEY"),
             Self::PrivateKey => f.write_str(PRIVATE_KEY),
+            Self::PrivateKeyRejected => f.write_str(PRIVATE_KEY_REJECTED),
+            Self::EncryptedPrivateKey => f.write_str(ENCRYPTED_PRIVATE_KEY),
+            Self::NotOurs => f.write_str("it is for encrypting, and has no private part to decrypt with"),
             Self::BrokenDer => f.write_str("the DER inside the PEM block is not what its label says"),
         }
     }

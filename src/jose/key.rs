@@ -7,10 +7,12 @@ use std::fmt;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self, EcdsaVerificationAlgorithm, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
+use openssl::pkey::{Id, PKey, Public};
+use openssl::sign::Verifier;
 
 use super::algorithm::{AlgorithmSet, JwsAlgorithm, KeyFamily};
 use super::base64url;
-use super::ed25519;
+use super::edwards;
 use super::error::{KeyError, SignatureInvalid};
 
 /// Bits of an RSA modulus: under the first, the key is weak.
@@ -51,7 +53,10 @@ enum KeyKind {
 pub(super) enum Curve {
     P256,
     P384,
+    P521,
+    Secp256k1,
     Ed25519,
+    Ed448,
 }
 
 #[derive(Clone)]
@@ -59,6 +64,8 @@ enum Prepared {
     /// In a box: it is twenty times the size of the other.
     Secret(Box<hmac::Key>),
     Public(ParsedPublicKey),
+    /// Of OpenSSL, for the curve that the other library does not have.
+    Ed448(PKey<Public>),
 }
 
 impl VerificationKey {
@@ -116,15 +123,25 @@ impl VerificationKey {
         Ok(Self::of(KeyKind::Curve(curve), Some(thumbprint), vec![(algorithm, Prepared::Public(key))]))
     }
 
-    /// An Ed25519 key of its 32 octets (RFC 8032 §5.1.2).
-    pub(super) fn from_ed25519(octets: &[u8]) -> Result<Self, KeyError> {
-        ed25519::judge(octets)?;
-        let key = ParsedPublicKey::new(&signature::ED25519, octets).map_err(|_| KeyError::NotOnCurve)?;
-        let prepared = AlgorithmSet::of_family(KeyFamily::Ed25519).iter();
-        let prepared = prepared.map(|algorithm| (algorithm, Prepared::Public(key.clone()))).collect();
-        let x = base64url::encode(octets);
-        let thumbprint = thumbprint(&format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
-        Ok(Self::of(KeyKind::Curve(Curve::Ed25519), Some(thumbprint), prepared))
+    /// An Ed25519 key of its 32 octets, or an Ed448 key of its 57 (RFC 8032 §5.1.2, §5.2.2).
+    pub(super) fn from_edwards(curve: Curve, octets: &[u8]) -> Result<Self, KeyError> {
+        let (family, prepared) = match curve {
+            Curve::Ed25519 => {
+                edwards::judge_ed25519(octets)?;
+                let key = ParsedPublicKey::new(&signature::ED25519, octets).map_err(|_| KeyError::NotOnCurve)?;
+                (KeyFamily::Ed25519, Prepared::Public(key))
+            }
+            Curve::Ed448 => {
+                edwards::judge_ed448(octets)?;
+                let key = PKey::public_key_from_raw_bytes(octets, Id::ED448).map_err(|_| KeyError::NotOnCurve)?;
+                (KeyFamily::Ed448, Prepared::Ed448(key))
+            }
+            Curve::P256 | Curve::P384 | Curve::P521 | Curve::Secp256k1 => return Err(KeyError::UnknownCurve),
+        };
+        let prepared = AlgorithmSet::of_family(family).iter().map(|algorithm| (algorithm, prepared.clone())).collect();
+        let (name, x) = (curve.name(), base64url::encode(octets));
+        let thumbprint = thumbprint(&format!(r#"{{"crv":"{name}","kty":"OKP","x":"{x}"}}"#));
+        Ok(Self::of(KeyKind::Curve(curve), Some(thumbprint), prepared))
     }
 
     fn of(kind: KeyKind, thumbprint: Option<String>, prepared: Vec<(JwsAlgorithm, Prepared)>) -> Self {
@@ -150,7 +167,7 @@ impl VerificationKey {
 
     /// The key for the one algorithm that its JWK names in `alg`.
     pub(super) fn only(self, algorithm: JwsAlgorithm) -> Result<Self, KeyError> {
-        if self.kind.family() != algorithm.family() {
+        if !algorithm.belongs_to(self.kind.family()) {
             return Err(KeyError::AlgorithmDoesNotFit);
         }
         let refused = match self.kind {
@@ -187,8 +204,7 @@ impl VerificationKey {
         match self.kind {
             KeyKind::Secret { octets } => format!("oct {} bits{weak}", octets.saturating_mul(8)),
             KeyKind::Rsa { bits } => format!("RSA {bits} bits{weak}"),
-            KeyKind::Curve(curve @ (Curve::P256 | Curve::P384)) => format!("EC {}", curve.name()),
-            KeyKind::Curve(curve @ Curve::Ed25519) => format!("OKP {}", curve.name()),
+            KeyKind::Curve(curve) => format!("{} {}", curve.key_type(), curve.name()),
         }
     }
 
@@ -209,11 +225,14 @@ impl VerificationKey {
     /// [`SignatureInvalid`] if it is not, or if the key does not allow the algorithm.
     pub fn verify(&self, algorithm: JwsAlgorithm, input: &[u8], signature: &[u8]) -> Result<(), SignatureInvalid> {
         let prepared = self.prepared.iter().find(|(own, _)| *own == algorithm).ok_or(SignatureInvalid)?;
-        let outcome = match &prepared.1 {
-            Prepared::Secret(key) => hmac::verify(key, input, signature),
-            Prepared::Public(key) => key.verify_sig(input, signature),
+        let valid = match &prepared.1 {
+            Prepared::Secret(key) => hmac::verify(key, input, signature).is_ok(),
+            Prepared::Public(key) => key.verify_sig(input, signature).is_ok(),
+            Prepared::Ed448(key) => Verifier::new_without_digest(key)
+                .and_then(|mut verifier| verifier.verify_oneshot(signature, input))
+                .unwrap_or(false),
         };
-        outcome.map_err(|_| SignatureInvalid)
+        if valid { Ok(()) } else { Err(SignatureInvalid) }
     }
 }
 
@@ -234,25 +253,42 @@ impl KeyKind {
             Self::Rsa { .. } => KeyFamily::Rsa,
             Self::Curve(Curve::P256) => KeyFamily::P256,
             Self::Curve(Curve::P384) => KeyFamily::P384,
+            Self::Curve(Curve::P521) => KeyFamily::P521,
+            Self::Curve(Curve::Secp256k1) => KeyFamily::Secp256k1,
             Self::Curve(Curve::Ed25519) => KeyFamily::Ed25519,
+            Self::Curve(Curve::Ed448) => KeyFamily::Ed448,
         }
     }
 }
 
 impl Curve {
-    const fn name(self) -> &'static str {
+    /// `crv` of a JWK.
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::P256 => "P-256",
             Self::P384 => "P-384",
+            Self::P521 => "P-521",
+            Self::Secp256k1 => "secp256k1",
             Self::Ed25519 => "Ed25519",
+            Self::Ed448 => "Ed448",
+        }
+    }
+
+    /// `kty` of a JWK.
+    pub(super) const fn key_type(self) -> &'static str {
+        match self {
+            Self::P256 | Self::P384 | Self::P521 | Self::Secp256k1 => "EC",
+            Self::Ed25519 | Self::Ed448 => "OKP",
         }
     }
 
     /// Octets of one coordinate.
     pub(super) const fn octets(self) -> usize {
         match self {
-            Self::P256 | Self::Ed25519 => 32,
+            Self::P256 | Self::Secp256k1 | Self::Ed25519 => 32,
             Self::P384 => 48,
+            Self::P521 => 66,
+            Self::Ed448 => edwards::ED448_OCTETS,
         }
     }
 }
@@ -283,29 +319,27 @@ fn thumbprint(required_members: &str) -> String {
     base64url::encode(digest(&SHA256, required_members.as_bytes()).as_ref())
 }
 
-/// Octets of the hash of an HMAC algorithm, which are also the least octets of its secret.
-const fn hash_octets(algorithm: JwsAlgorithm) -> usize {
-    use JwsAlgorithm::{Ed25519, EdDsa, Es256, Es384, Hs256, Hs384, Hs512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
-    match algorithm {
-        Hs256 | Rs256 | Ps256 | Es256 => 32,
-        Hs384 | Rs384 | Ps384 | Es384 => 48,
-        Hs512 | Rs512 | Ps512 | EdDsa | Ed25519 => 64,
-    }
+/// Octets of the hash of an HMAC algorithm, which are also the least octets of its secret (RFC 7518 §3.2).
+fn hash_octets(algorithm: JwsAlgorithm) -> usize {
+    hmac_algorithm(algorithm).map_or(0, |hmac| hmac.digest_algorithm().output_len())
 }
 
 fn hmac_algorithm(algorithm: JwsAlgorithm) -> Option<hmac::Algorithm> {
-    use JwsAlgorithm::{Ed25519, EdDsa, Es256, Es384, Hs256, Hs384, Hs512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+    use JwsAlgorithm::{Ed448, Ed25519, EdDsa, Es256, Es256k, Es384, Es512, Hs256, Hs384, Hs512};
+    use JwsAlgorithm::{Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
     match algorithm {
         Hs256 => Some(hmac::HMAC_SHA256),
         Hs384 => Some(hmac::HMAC_SHA384),
         Hs512 => Some(hmac::HMAC_SHA512),
-        Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512 | Es256 | Es384 | EdDsa | Ed25519 => None,
+        Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512 => None,
+        Es256 | Es384 | Es512 | Es256k | EdDsa | Ed25519 | Ed448 => None,
     }
 }
 
 /// For keys under 2048 bits the crypto library verifies PKCS #1 v1.5 with SHA-256 and SHA-512 and nothing else.
 const fn rsa_parameters(algorithm: JwsAlgorithm, bits: usize) -> Option<&'static RsaParameters> {
-    use JwsAlgorithm::{Ed25519, EdDsa, Es256, Es384, Hs256, Hs384, Hs512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+    use JwsAlgorithm::{Ed448, Ed25519, EdDsa, Es256, Es256k, Es384, Es512, Hs256, Hs384, Hs512};
+    use JwsAlgorithm::{Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
     match (algorithm, bits < STRONG_RSA_BITS) {
         (Rs256, false) => Some(&signature::RSA_PKCS1_2048_8192_SHA256),
         (Rs384, false) => Some(&signature::RSA_PKCS1_2048_8192_SHA384),
@@ -316,7 +350,8 @@ const fn rsa_parameters(algorithm: JwsAlgorithm, bits: usize) -> Option<&'static
         (Rs256, true) => Some(&signature::RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY),
         (Rs512, true) => Some(&signature::RSA_PKCS1_1024_8192_SHA512_FOR_LEGACY_USE_ONLY),
         (Rs384 | Ps256 | Ps384 | Ps512, true) => None,
-        (Hs256 | Hs384 | Hs512 | Es256 | Es384 | EdDsa | Ed25519, _) => None,
+        (Hs256 | Hs384 | Hs512, _) => None,
+        (Es256 | Es384 | Es512 | Es256k | EdDsa | Ed25519 | Ed448, _) => None,
     }
 }
 
@@ -324,7 +359,9 @@ const fn ecdsa_parameters(curve: Curve) -> Option<(JwsAlgorithm, &'static EcdsaV
     match curve {
         Curve::P256 => Some((JwsAlgorithm::Es256, &signature::ECDSA_P256_SHA256_FIXED)),
         Curve::P384 => Some((JwsAlgorithm::Es384, &signature::ECDSA_P384_SHA384_FIXED)),
-        Curve::Ed25519 => None,
+        Curve::P521 => Some((JwsAlgorithm::Es512, &signature::ECDSA_P521_SHA512_FIXED)),
+        Curve::Secp256k1 => Some((JwsAlgorithm::Es256k, &signature::ECDSA_P256K1_SHA256_FIXED)),
+        Curve::Ed25519 | Curve::Ed448 => None,
     }
 }
 

@@ -7,17 +7,23 @@ use super::error::KeyError;
 use super::key::{Curve, VerificationKey, WeakKeys};
 
 /// 1.2.840.113549.1.1.1
-const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub(super) const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 /// 1.2.840.113549.1.1.10
 const RSASSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 /// 1.2.840.10045.2.1
-const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+pub(super) const EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// 1.2.840.10045.3.1.7
-const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+pub(super) const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
 /// 1.3.132.0.34
-const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+pub(super) const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+/// 1.3.132.0.35
+pub(super) const P521: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x23];
+/// 1.3.132.0.10
+const SECP256K1: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x0a];
 /// 1.3.101.112
 const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+/// 1.3.101.113
+const ED448: &[u8] = &[0x2b, 0x65, 0x71];
 
 /// The key of a SubjectPublicKeyInfo.
 pub(super) fn from_spki(der: &[u8], weak: WeakKeys) -> Result<VerificationKey, KeyError> {
@@ -82,7 +88,11 @@ fn key_of(mut info: DerReader<'_>, weak: WeakKeys) -> Result<VerificationKey, Ke
         }
         ED25519 => {
             algorithm.end()?;
-            VerificationKey::from_ed25519(key)
+            VerificationKey::from_edwards(Curve::Ed25519, key)
+        }
+        ED448 => {
+            algorithm.end()?;
+            VerificationKey::from_edwards(Curve::Ed448, key)
         }
         _ => Err(KeyError::UnknownKeyType),
     }
@@ -92,6 +102,8 @@ fn named_curve(oid: &[u8]) -> Result<Curve, KeyError> {
     match oid {
         P256 => Ok(Curve::P256),
         P384 => Ok(Curve::P384),
+        P521 => Ok(Curve::P521),
+        SECP256K1 => Ok(Curve::Secp256k1),
         _ => Err(KeyError::UnknownCurve),
     }
 }

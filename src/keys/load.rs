@@ -8,14 +8,16 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use crate::jose::{AlgorithmSet, JwkSet, VerificationKey, WeakKeys};
+use crate::jose::{
+    AlgorithmSet, DecryptionKey, JwkSet, KeyError, KeyManagementSet, PemKeys, VerificationKey, WeakKeys,
+};
 
 /// What the octets of a source are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyFormat {
     /// A JWK Set or a single JWK (RFC 7517).
     Jwks,
-    /// Public keys or certificates in PEM (RFC 7468).
+    /// Public keys, certificates, or private keys to decrypt with, in PEM (RFC 7468).
     Pem,
     /// One shared secret.
     Secret(SecretEncoding),
@@ -38,11 +40,33 @@ pub enum SecretEncoding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyPolicy {
     /// Only these algorithms; `None`: all that the key's type allows.
-    pub algorithms: Option<AlgorithmSet>,
+    pub algorithms: Option<Algorithms>,
     /// Picks the keys of a set that have this id, or names a key that has none.
     pub kid: Option<String>,
     /// Whether weak keys may be used.
     pub weak: WeakKeys,
+    /// What realms use the source for.
+    pub purpose: Purpose,
+}
+
+/// What keys are used for. A source without a key for any of it is an error; keys for anything else are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Verifying signatures.
+    Verify,
+    /// Decrypting.
+    Decrypt,
+    /// Either.
+    Both,
+}
+
+/// What keys may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Algorithms {
+    /// Of signatures.
+    pub signature: AlgorithmSet,
+    /// Of encryption.
+    pub key_management: KeyManagementSet,
 }
 
 /// Why a source gave no keys, in words and without key material.
@@ -62,66 +86,121 @@ impl fmt::Display for SourceError {
     }
 }
 
+/// Keys, by what they do. One key of a source may do both.
+#[derive(Debug, Default)]
+pub struct Keys {
+    /// They verify signatures.
+    pub verification: Vec<VerificationKey>,
+    /// They decrypt.
+    pub decryption: Vec<DecryptionKey>,
+}
+
 /// The usable keys of a source, and word of what was left out.
 #[derive(Debug)]
 pub struct Loaded {
     /// At least one.
-    pub keys: Vec<VerificationKey>,
+    pub keys: Keys,
     /// For the operator, one line each.
     pub warnings: Vec<String>,
 }
 
 /// Reads the keys. A source without one usable key is an error that says why each was left out.
 pub fn keys(format: KeyFormat, octets: &[u8], policy: &KeyPolicy) -> Result<Loaded, SourceError> {
-    let mut warnings = Vec::new();
-    let keys = match format {
-        KeyFormat::Jwks => from_jwks(octets, policy, &mut warnings)?,
-        KeyFormat::Pem => {
-            VerificationKey::from_pem(octets, policy.weak).map_err(|error| SourceError(error.to_string()))?
-        }
-        KeyFormat::Secret(encoding) => vec![from_secret(octets, encoding, policy)?],
+    let mut notes = Notes::default();
+    let read = match format {
+        KeyFormat::Jwks => from_jwks(octets, policy.weak, &mut notes)?,
+        KeyFormat::Pem => from_pem(octets, policy.weak, &mut notes)?,
+        KeyFormat::Secret(encoding) => from_secret(&decoded_secret(octets, encoding)?, policy, &mut notes)?,
     };
-    let mut usable = Vec::new();
-    for key in keys {
-        match apply(key, policy) {
-            Ok(Some(key)) => usable.push(key),
-            Ok(None) => {}
-            Err(why) => warnings.push(why),
-        }
-    }
-    if usable.is_empty() {
+    let keys = for_purpose(apply(read, policy, &mut notes), policy.purpose, &mut notes);
+    let Notes { mut warnings, not_verifying, not_decrypting } = notes;
+    if keys.verification.is_empty() && keys.decryption.is_empty() {
+        warnings.extend(match policy.purpose {
+            Purpose::Verify => not_verifying,
+            Purpose::Decrypt => not_decrypting,
+            Purpose::Both => [not_verifying, not_decrypting].concat(),
+        });
         let why = if warnings.is_empty() { String::new() } else { format!(": {}", warnings.join("; ")) };
         return Err(SourceError(format!("no usable key{why}")));
     }
-    if usable.iter().any(VerificationKey::is_weak) {
+    if keys.verification.iter().any(VerificationKey::is_weak) || keys.decryption.iter().any(DecryptionKey::is_weak) {
         warnings.push("a weak key is used, because dangerously_allow_weak is set".to_owned());
     }
-    Ok(Loaded { keys: usable, warnings })
+    Ok(Loaded { keys, warnings })
 }
 
-fn from_jwks(
-    octets: &[u8],
-    policy: &KeyPolicy,
-    warnings: &mut Vec<String>,
-) -> Result<Vec<VerificationKey>, SourceError> {
-    let set = JwkSet::parse(octets, policy.weak).map_err(|error| SourceError(error.to_string()))?;
-    let named = |index: usize, kid: Option<&str>| match kid {
-        Some(kid) => format!("key {index} (kid {kid:?})"),
-        None => format!("key {index}"),
-    };
+/// What there is to say of keys that were left out, one line each.
+#[derive(Default)]
+struct Notes {
+    /// Always worth saying.
+    warnings: Vec<String>,
+    /// Worth saying where no key verifies,
+    not_verifying: Vec<String>,
+    /// and where none decrypts.
+    not_decrypting: Vec<String>,
+}
+
+/// Keeps what is used, and says so of a private key that is not.
+fn for_purpose(keys: Keys, purpose: Purpose, notes: &mut Notes) -> Keys {
+    match purpose {
+        Purpose::Both => keys,
+        Purpose::Verify => {
+            if !keys.verification.is_empty() {
+                let private = keys.decryption.iter().filter(|key| key.is_private());
+                notes.warnings.extend(private.map(|key| private_part(&named(key.kid(), key.describe()))));
+            }
+            Keys { decryption: Vec::new(), ..keys }
+        }
+        Purpose::Decrypt => {
+            let public = keys.verification.iter();
+            let public = public.map(|key| format!("{} only verifies", named(key.kid(), key.describe())));
+            notes.not_decrypting.extend(public);
+            Keys { verification: Vec::new(), ..keys }
+        }
+    }
+}
+
+fn named(kid: Option<&str>, what: String) -> String {
+    kid.map_or_else(|| what.clone(), |kid| format!("{what} (kid {kid:?})"))
+}
+
+fn private_part(key: &str) -> String {
+    format!("{key} holds its private part, which does not belong where tokens are verified")
+}
+
+fn problem(error: &KeyError) -> SourceError {
+    SourceError(error.to_string())
+}
+
+fn from_jwks(octets: &[u8], weak: WeakKeys, notes: &mut Notes) -> Result<Keys, SourceError> {
+    let set = JwkSet::parse(octets, weak).map_err(|error| problem(&error))?;
     for skipped in &set.skipped {
-        warnings.push(format!("{} is not used: {}", named(skipped.index, skipped.kid.as_deref()), skipped.reason));
+        let key = named(skipped.kid.as_deref(), format!("key {}", skipped.index));
+        notes.warnings.push(format!("{key} is not used: {}", skipped.reason));
     }
     for private in &set.private_members {
-        let key = named(private.index, private.kid.as_deref());
-        warnings.push(format!("{key} holds its private part, which does not belong where tokens are verified"));
+        notes.warnings.push(private_part(&named(private.kid.as_deref(), format!("key {}", private.index))));
     }
-    Ok(set.keys)
+    Ok(Keys { verification: set.verification_keys, decryption: set.decryption_keys })
 }
 
-fn from_secret(octets: &[u8], encoding: SecretEncoding, policy: &KeyPolicy) -> Result<VerificationKey, SourceError> {
-    let secret = decoded_secret(octets, encoding)?;
-    VerificationKey::from_secret(&secret, policy.weak).map_err(|error| SourceError(error.to_string()))
+fn from_pem(octets: &[u8], weak: WeakKeys, notes: &mut Notes) -> Result<Keys, SourceError> {
+    let read = PemKeys::parse(octets, weak).map_err(|error| problem(&error))?;
+    let private = read.decryption_keys.iter().map(|key| format!("{}: {}", key.describe(), KeyError::PrivateKey));
+    notes.not_verifying.extend(private);
+    Ok(Keys { verification: read.verification_keys, decryption: read.decryption_keys })
+}
+
+/// A secret of any length may be a password (PBES2), so one that is too short for signatures is still a key.
+fn from_secret(secret: &[u8], policy: &KeyPolicy, notes: &mut Notes) -> Result<Keys, SourceError> {
+    let verification = VerificationKey::from_secret(secret, policy.weak);
+    let decryption = DecryptionKey::from_secret(secret, policy.weak);
+    if let (Err(not_verifying), Err(not_decrypting)) = (&verification, &decryption) {
+        return Err(problem(if policy.purpose == Purpose::Decrypt { not_decrypting } else { not_verifying }));
+    }
+    notes.not_verifying.extend(verification.as_ref().err().map(ToString::to_string));
+    notes.not_decrypting.extend(decryption.as_ref().err().map(ToString::to_string));
+    Ok(Keys { verification: verification.into_iter().collect(), decryption: decryption.into_iter().collect() })
 }
 
 /// The octets of a secret.
@@ -148,21 +227,45 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     pairs.collect()
 }
 
-/// Applies `kid` and `algorithms` of the source: `None` for a key that is not the one picked.
-fn apply(mut key: VerificationKey, policy: &KeyPolicy) -> Result<Option<VerificationKey>, String> {
-    if let Some(wanted) = &policy.kid {
-        match key.kid() {
-            Some(kid) if kid == wanted => {}
-            Some(_) => return Ok(None),
-            None => key = key.with_kid(Some(wanted.clone())),
+/// Applies `kid` and `algorithms` of the source.
+fn apply(read: Keys, policy: &KeyPolicy, notes: &mut Notes) -> Keys {
+    let mut keys = Keys::default();
+    for key in read.verification {
+        let Some(kid) = picked(key.kid(), policy) else { continue };
+        let name = key.describe();
+        match restricted(key.with_kid(kid), policy, |key, only| key.restrict(only.signature)) {
+            Ok(key) => keys.verification.push(key),
+            Err(why) => notes.not_verifying.push(format!("{name} does not verify: {why}")),
         }
     }
-    match policy.algorithms {
-        None => Ok(Some(key)),
-        Some(algorithms) => {
-            let name = key.describe();
-            key.restrict(algorithms).map(Some).map_err(|error| format!("{name} is not used: {error}"))
+    for key in read.decryption {
+        let Some(kid) = picked(key.kid(), policy) else { continue };
+        let name = key.describe();
+        match restricted(key.with_kid(kid), policy, |key, only| key.restrict(only.key_management)) {
+            Ok(key) => keys.decryption.push(key),
+            Err(why) => notes.not_decrypting.push(format!("{name} does not decrypt: {why}")),
         }
+    }
+    keys
+}
+
+fn restricted<K>(
+    key: K,
+    policy: &KeyPolicy,
+    restrict: impl Fn(K, Algorithms) -> Result<K, KeyError>,
+) -> Result<K, KeyError> {
+    match policy.algorithms {
+        None => Ok(key),
+        Some(only) => restrict(key, only),
+    }
+}
+
+/// The id that a key has under the source's `kid`; `None` for a key that is not the one picked.
+fn picked(own: Option<&str>, policy: &KeyPolicy) -> Option<Option<String>> {
+    match (own, &policy.kid) {
+        (own, None) => Some(own.map(str::to_owned)),
+        (None, Some(wanted)) => Some(Some(wanted.clone())),
+        (Some(own), Some(wanted)) => (own == wanted).then(|| Some(wanted.clone())),
     }
 }
 
@@ -170,10 +273,10 @@ fn apply(mut key: VerificationKey, policy: &KeyPolicy) -> Result<Option<Verifica
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::jose::JwsAlgorithm;
+    use crate::jose::{JwsAlgorithm, KeyManagement};
 
     fn policy() -> KeyPolicy {
-        KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse }
+        KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse, purpose: Purpose::Verify }
     }
 
     const SECRET: &[u8] = b"a-string-secret-at-least-256-bits-long";
@@ -191,7 +294,7 @@ mod tests {
             (SecretEncoding::Base64Url, url.into_bytes()),
         ] {
             assert_eq!(*decoded_secret(&written, encoding).unwrap(), SECRET, "{encoding:?}");
-            assert_eq!(keys(KeyFormat::Secret(encoding), &written, &policy()).unwrap().keys.len(), 1);
+            assert_eq!(keys(KeyFormat::Secret(encoding), &written, &policy()).unwrap().keys.verification.len(), 1);
         }
         assert!(keys(KeyFormat::Secret(SecretEncoding::Hex), b"abc", &policy()).is_err());
         assert!(keys(KeyFormat::Secret(SecretEncoding::Base64), b"*", &policy()).is_err());
@@ -217,11 +320,17 @@ mod tests {
             {"kty":"oct","k":"YS1zdHJpbmctc2VjcmV0LWF0LWxlYXN0LTI1Ni1iaXRzLWxvbmc"},
             {"kty":"oct","kid":"short","k":"YQ"}]}"#;
         let all = keys(KeyFormat::Jwks, set, &policy()).unwrap();
-        assert_eq!((all.keys.len(), all.warnings.len()), (3, 1));
+        assert_eq!((all.keys.verification.len(), all.warnings.len()), (3, 1));
         assert!(all.warnings[0].contains("\"short\""), "{:?}", all.warnings);
         let picked = keys(KeyFormat::Jwks, set, &KeyPolicy { kid: Some("b".into()), ..policy() }).unwrap();
-        assert_eq!(picked.keys.iter().map(VerificationKey::kid).collect::<Vec<_>>(), [Some("b"), Some("b")]);
-        let none: AlgorithmSet = [JwsAlgorithm::Rs256].into_iter().collect();
+        assert_eq!(
+            picked.keys.verification.iter().map(VerificationKey::kid).collect::<Vec<_>>(),
+            [Some("b"), Some("b")]
+        );
+        let none = Algorithms {
+            signature: [JwsAlgorithm::Rs256].into_iter().collect(),
+            key_management: [KeyManagement::RsaOaep].into_iter().collect(),
+        };
         let error = keys(KeyFormat::Jwks, set, &KeyPolicy { algorithms: Some(none), ..policy() }).unwrap_err();
         assert!(error.to_string().starts_with("no usable key"), "{error}");
     }

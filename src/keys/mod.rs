@@ -4,14 +4,15 @@
 
 mod load;
 mod source;
+mod table;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::jose::{AlgorithmSet, JwsAlgorithm, VerificationKey};
+use crate::jose::{AlgorithmSet, DecryptionKey, JwsAlgorithm, KeyManagement, KeyManagementSet, VerificationKey};
+use table::KeyTable;
 
-pub use load::{KeyFormat, KeyPolicy, SecretEncoding, SourceError};
+pub use load::{Algorithms, KeyFormat, KeyPolicy, Keys, Purpose, SecretEncoding, SourceError};
 pub use source::{Definition, KeySource, Origin, Refresh, Reread};
 
 /// At most this many keys are tried for one token.
@@ -32,23 +33,18 @@ impl Generation {
 #[derive(Debug)]
 pub struct LoadedKeys {
     generation: Generation,
-    keys: Vec<VerificationKey>,
-    by_id: HashMap<String, Vec<usize>>,
-    without_id: Vec<usize>,
+    verification: KeyTable<VerificationKey>,
+    decryption: KeyTable<DecryptionKey>,
 }
 
 impl LoadedKeys {
     /// Takes keys into use.
-    pub fn new(keys: Vec<VerificationKey>) -> Self {
-        let mut by_id: HashMap<String, Vec<usize>> = HashMap::new();
-        let mut without_id = Vec::new();
-        for (index, key) in keys.iter().enumerate() {
-            match key.kid() {
-                Some(id) => by_id.entry(id.to_owned()).or_default().push(index),
-                None => without_id.push(index),
-            }
+    pub fn new(keys: Keys) -> Self {
+        Self {
+            generation: Generation::next(),
+            verification: KeyTable::new(keys.verification, VerificationKey::kid),
+            decryption: KeyTable::new(keys.decryption, DecryptionKey::kid),
         }
-        Self { generation: Generation::next(), keys, by_id, without_id }
     }
 
     /// Which load this is.
@@ -56,9 +52,14 @@ impl LoadedKeys {
         self.generation
     }
 
-    /// All keys.
-    pub fn keys(&self) -> &[VerificationKey] {
-        &self.keys
+    /// The keys that signatures are verified with.
+    pub fn verification(&self) -> &[VerificationKey] {
+        self.verification.all()
+    }
+
+    /// The keys that tokens are decrypted with.
+    pub fn decryption(&self) -> &[DecryptionKey] {
+        self.decryption.all()
     }
 }
 
@@ -112,36 +113,63 @@ pub enum NoKey {
 }
 
 impl KeyView {
-    /// The algorithms that any of the keys allows.
+    /// The signature algorithms that any of the keys allows.
     pub fn algorithms(&self) -> AlgorithmSet {
-        self.loaded.iter().flat_map(|loaded| &loaded.keys).flat_map(|key| key.algorithms().iter()).collect()
+        let keys = self.loaded.iter().flat_map(|loaded| loaded.verification());
+        keys.flat_map(|key| key.algorithms().iter()).collect()
     }
 
-    /// The keys to try for a token: those with its key id; if there are none, those without one. A token without a key
-    /// id: all. Always only such as allow the algorithm.
+    /// The key management algorithms that any of the keys allows.
+    pub fn key_management(&self) -> KeyManagementSet {
+        let keys = self.loaded.iter().flat_map(|loaded| loaded.decryption());
+        keys.flat_map(|key| key.key_management().iter()).collect()
+    }
+
+    /// The keys to verify a token with: those with its key id; if there are none, those without one. A token without a
+    /// key id: all. Always only such as allow the algorithm, and at most 16.
     pub fn select(
         &self,
         key_id: Option<&str>,
         algorithm: JwsAlgorithm,
     ) -> Result<Vec<(Generation, &VerificationKey)>, NoKey> {
-        let mut chosen = match key_id {
-            None => self.pick(|loaded| (0..loaded.keys.len()).collect()),
-            Some(id) => {
-                let named = self.pick(|loaded| loaded.by_id.get(id).cloned().unwrap_or_default());
-                if named.is_empty() { self.pick(|loaded| loaded.without_id.clone()) } else { named }
-            }
-        };
-        if chosen.is_empty() {
-            return Err(NoKey::Unknown);
-        }
-        chosen.retain(|(_, key)| key.algorithms().contains(algorithm));
-        chosen.truncate(MOST_TRIES);
-        if chosen.is_empty() { Err(NoKey::AlgorithmRefused) } else { Ok(chosen) }
+        let tables = self.loaded.iter().map(|loaded| (loaded.generation, &loaded.verification));
+        choose(tables, key_id, |key| key.algorithms().contains(algorithm))
     }
 
-    fn pick(&self, places: impl Fn(&LoadedKeys) -> Vec<usize>) -> Vec<(Generation, &VerificationKey)> {
-        let of = |loaded: &Arc<LoadedKeys>| places(loaded);
-        let pairs = self.loaded.iter().flat_map(|loaded| of(loaded).into_iter().map(move |place| (loaded, place)));
-        pairs.filter_map(|(loaded, place)| Some((loaded.generation, loaded.keys.get(place)?))).collect()
+    /// The keys to decrypt a token with, by the same rule.
+    pub fn select_decryption(
+        &self,
+        key_id: Option<&str>,
+        algorithm: KeyManagement,
+    ) -> Result<Vec<(Generation, &DecryptionKey)>, NoKey> {
+        let tables = self.loaded.iter().map(|loaded| (loaded.generation, &loaded.decryption));
+        choose(tables, key_id, |key| key.key_management().contains(algorithm))
     }
+}
+
+fn choose<'v, K>(
+    tables: impl Iterator<Item = (Generation, &'v KeyTable<K>)> + Clone,
+    key_id: Option<&str>,
+    allows: impl Fn(&K) -> bool,
+) -> Result<Vec<(Generation, &'v K)>, NoKey> {
+    let mut chosen: Vec<_> = match key_id {
+        None => pick(tables, |table| table.all().iter().collect()),
+        Some(id) => {
+            let named = pick(tables.clone(), |table| table.with_id(id));
+            if named.is_empty() { pick(tables, KeyTable::without_id) } else { named }
+        }
+    };
+    if chosen.is_empty() {
+        return Err(NoKey::Unknown);
+    }
+    chosen.retain(|(_, key)| allows(key));
+    chosen.truncate(MOST_TRIES);
+    if chosen.is_empty() { Err(NoKey::AlgorithmRefused) } else { Ok(chosen) }
+}
+
+fn pick<'v, K>(
+    tables: impl Iterator<Item = (Generation, &'v KeyTable<K>)>,
+    keys: impl Fn(&'v KeyTable<K>) -> Vec<&'v K>,
+) -> Vec<(Generation, &'v K)> {
+    tables.flat_map(|(generation, table)| keys(table).into_iter().map(move |key| (generation, key))).collect()
 }

@@ -189,13 +189,13 @@ fn without_newline(octets: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
     use crate::jose::WeakKeys;
-    use crate::keys::SecretEncoding;
+    use crate::keys::{Purpose, SecretEncoding};
 
     fn secret_file(path: &Path) -> Definition {
         Definition {
             origin: Origin::File(path.to_owned()),
             format: KeyFormat::Secret(SecretEncoding::Utf8),
-            policy: KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse },
+            policy: KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse, purpose: Purpose::Verify },
         }
     }
 

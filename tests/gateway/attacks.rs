@@ -16,6 +16,7 @@ realms:
   shop: { keys: site, audience: [shop] }
   exact: { keys: [site, other], issuer: https://id.example }
   one: { keys: site, issuer: https://one.example }
+  recent: { keys: site, max_age: 1h }
   two: { keys: other, issuer: https://two.example }
 upstreams: { up: { servers: ["${UPSTREAM}"] } }
 locations:
@@ -23,6 +24,7 @@ locations:
   - { match: { prefix: /app }, access: { realm: app }, upstream: up }
   - { match: { prefix: /shop }, access: { realm: shop }, upstream: up }
   - { match: { prefix: /exact }, access: { realm: exact }, upstream: up }
+  - { match: { prefix: /recent }, access: { realm: recent }, upstream: up }
   - { match: { prefix: /one }, access: { realm: one }, upstream: up }
   - { match: { prefix: /two }, access: { realm: two }, upstream: up }
   - { match: { prefix: / }, access: { realm: site }, upstream: up }

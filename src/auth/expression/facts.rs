@@ -79,8 +79,9 @@ impl<'f> Facts<'f> {
             Field::Cookie(name) => self.cookie(name),
             Field::Argument(name) => self.argument(name),
             Field::ClientIp => request.client.map_or(Reading::Absent, |ip| owned(ip.to_canonical().to_string())),
-            Field::Claims(steps) => self.json(Identity::claims, steps),
-            Field::Jose(steps) => self.json(Identity::header, steps),
+            Field::Claims(steps) => self.json(|identity| Some(identity.claims()), steps),
+            Field::Jose(steps) => self.json(|identity| Some(identity.header()), steps),
+            Field::JoseOuter(steps) => self.json(Identity::outer_header, steps),
             Field::Payload => self.identity.map_or(Reading::Absent, |identity| owned(compact_text(identity.payload()))),
             Field::Realm => self.identity.map_or(Reading::Absent, |identity| text(identity.realm())),
             Field::AuthSubject => self.identity.and_then(Identity::subject).map_or(Reading::Absent, text),
@@ -186,11 +187,10 @@ impl<'f> Facts<'f> {
         }
     }
 
-    fn json(&self, part: impl Fn(&'f Identity) -> &'f Json, steps: &[Step]) -> Reading<'f> {
-        let Some(identity) = self.identity else {
+    fn json(&self, part: impl Fn(&'f Identity) -> Option<&'f Json>, steps: &[Step]) -> Reading<'f> {
+        let Some(mut here) = self.identity.and_then(part) else {
             return Reading::Absent;
         };
-        let mut here = part(identity);
         for step in steps {
             let next = match (step, here) {
                 (Step::Member(name), Json::Object(object)) => object.get(name),
@@ -234,6 +234,7 @@ impl<'f> Outcome<'f> {
             | Field::ClientIp
             | Field::Claims(_)
             | Field::Jose(_)
+            | Field::JoseOuter(_)
             | Field::Payload
             | Field::Realm
             | Field::AuthSubject => Reading::Absent,

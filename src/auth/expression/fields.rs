@@ -18,7 +18,7 @@ enum Presence {
 impl Scope {
     /// Nobody can have been admitted yet: `request` and `client` only.
     pub const REQUEST: Self = Self { identity: Presence::Impossible, outcome: Presence::Impossible };
-    /// A realm may have admitted: `claims`, `jose`, `payload` and `realm` too.
+    /// A realm may have admitted: `claims`, `jose`, `jose_outer`, `payload` and `realm` too.
     pub const IDENTITY: Self = Self { identity: Presence::Possible, outcome: Presence::Impossible };
     /// The access log: `response`, `auth` and `upstream` too.
     pub const LOG: Self = Self { identity: Presence::Possible, outcome: Presence::Possible };
@@ -62,6 +62,8 @@ pub enum Field {
     Claims(Vec<Step>),
     /// `jose…`
     Jose(Vec<Step>),
+    /// `jose_outer…`
+    JoseOuter(Vec<Step>),
     /// `payload`
     Payload,
     /// `realm`
@@ -100,6 +102,7 @@ pub fn resolve(root: &str, steps: &[Step], scope: Scope) -> Result<Chain, String
     match (root, names.as_slice()) {
         ("claims", _) => return Ok(Chain::Field(Field::Claims(steps.to_vec()))),
         ("jose", _) => return Ok(Chain::Field(Field::Jose(steps.to_vec()))),
+        ("jose_outer", _) => return Ok(Chain::Field(Field::JoseOuter(steps.to_vec()))),
         (_, names) if names.len() < steps.len() => return Err(format!("\"{root}\" has no elements by number")),
         _ => {}
     }
@@ -139,9 +142,8 @@ fn header_name(name: &str) -> Result<HeaderName, String> {
 fn allowed(root: &str, scope: Scope) -> Result<(), String> {
     let presence = match root {
         "request" | "client" => Presence::Possible,
-        "claims" | "jose" | "payload" | "realm" => scope.identity,
+        "claims" | "jose" | "jose_outer" | "payload" | "realm" => scope.identity,
         "response" | "auth" | "upstream" => scope.outcome,
-        "jose_outer" => return Err("\"jose_outer\" is not built yet".to_owned()),
         _ => return Err(format!("there is no variable \"{root}\"")),
     };
     match (presence, root) {

@@ -43,6 +43,7 @@ enum Variable {
     Client,
     Claims,
     Jose,
+    JoseOuter,
     Payload,
     Realm,
     Response,
@@ -50,11 +51,12 @@ enum Variable {
     Upstream,
 }
 
-const VARIABLES: [(&str, Variable); 9] = [
+const VARIABLES: [(&str, Variable); 10] = [
     ("request", Variable::Request),
     ("client", Variable::Client),
     ("claims", Variable::Claims),
     ("jose", Variable::Jose),
+    ("jose_outer", Variable::JoseOuter),
     ("payload", Variable::Payload),
     ("realm", Variable::Realm),
     ("response", Variable::Response),

@@ -80,6 +80,28 @@ impl Template {
         }
     }
 
+    /// The text for a request, if every value that is put in it fits.
+    pub fn render_if(&self, facts: &Facts<'_>, fits: impl Fn(&str) -> bool) -> Option<String> {
+        let mut text = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(literal) => text.push_str(literal),
+                Part::Expression(expression) => {
+                    text.push_str(&expression.text(facts).ok().flatten().filter(|value| fits(value))?);
+                }
+            }
+        }
+        Some(text)
+    }
+
+    /// Whether an expression in it reads what `named` says, such as `request.host`.
+    pub fn mentions(&self, named: &str) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Expression(expression) => expression.source().contains(named),
+        })
+    }
+
     /// The text for a log: `-` for every value that is not there, control characters escaped.
     pub fn render_log(&self, facts: &Facts<'_>) -> String {
         let mut line = String::new();

@@ -1,6 +1,6 @@
 //! Do expressions and templates say what the reference promises?
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use http::request::Parts;
@@ -14,7 +14,6 @@ use crate::auth::claim_rules::Claims;
 use crate::auth::credential::{TokenNames, TokenSource};
 use crate::auth::identity::{Identity, VerifiedToken};
 use crate::auth::request::{Request, Scheme};
-use crate::jose::JwsAlgorithm;
 
 const CLAIMS: &str = r#"{"sub":"alice","user_id":656670838050885,"rate":1.10,"big":123456789012345678901234567890,
     "roles":["admin","dev"],"commas":["a,b"],"info":{"e-mail":"a@b","job title":"x"},"flag":true,"nothing":null,"ip":"192.0.2.7"}"#;
@@ -22,7 +21,15 @@ const CLAIMS: &str = r#"{"sub":"alice","user_id":656670838050885,"rate":1.10,"bi
 fn identity() -> Identity {
     let header = Json::parse(br#"{"alg":"HS256","kid":"k1"}"#).unwrap();
     let claims = Claims::parse(CLAIMS.as_bytes()).unwrap();
-    let token = VerifiedToken::new(JwsAlgorithm::Hs256, header, CLAIMS.into(), claims);
+    let outer_header = Some(Json::parse(br#"{"alg":"dir","enc":"A256GCM","a b":{"c.d":[1]}}"#).unwrap());
+    let token = VerifiedToken {
+        algorithm: "HS256",
+        header,
+        outer_header,
+        payload: CLAIMS.into(),
+        claims,
+        for_expressions: OnceLock::new(),
+    };
     Identity::new("app".into(), Arc::new(token))
 }
 
@@ -75,6 +82,9 @@ fn values_are_put_in_text_as_they_were_written() {
         ("claims.info", r#"{"e-mail":"a@b","job title":"x"}"#),
         ("claims.flag", "true"),
         ("jose.kid", "k1"),
+        ("jose_outer.enc", "A256GCM"),
+        ("jose_outer['a b']['c.d'][0]", "1"),
+        ("jose_outer.alg + '/' + jose.alg", "dir/HS256"),
         ("realm", "app"),
         ("request.method", "POST"),
         ("request.scheme", "https"),

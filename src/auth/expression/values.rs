@@ -24,6 +24,7 @@ pub(super) fn value_of(variable: Variable, facts: &Facts<'_>) -> Option<(&'stati
             ("claims", facts.identity?.prepared_claims(|claims| Prepared(value_of_json(claims))).0.clone())
         }
         Variable::Jose => ("jose", value_of_json(facts.identity?.header())),
+        Variable::JoseOuter => ("jose_outer", value_of_json(facts.identity?.outer_header()?)),
         Variable::Payload => ("payload", facts.identity?.payload().into()),
         Variable::Realm => ("realm", facts.identity?.realm().into()),
         Variable::Response => {

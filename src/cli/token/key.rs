@@ -33,7 +33,7 @@ pub fn make(arguments: &Arguments) -> Result<String, String> {
     write(&arguments.private, 0o600, key.private.as_bytes())?;
     let private = arguments.private.display();
     let algorithm = arguments.algorithm;
-    if algorithm.family() == KeyFamily::Secret {
+    if algorithm.belongs_to(KeyFamily::Secret) {
         return Ok(format!("{private}: the secret; in the configuration: `- secret_file: {private}`\n"));
     }
     let set = json!({ "keys": [key.jwk] });

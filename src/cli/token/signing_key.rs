@@ -26,7 +26,8 @@ pub struct NewKey {
 pub fn generate(algorithm: JwsAlgorithm, kid: &str) -> Result<NewKey, String> {
     let failed = |_| "the crypto library could not make a key".to_owned();
     let random = SystemRandom::new();
-    let (private, mut jwk) = match algorithm.family() {
+    let (family, _) = minted_with(algorithm).ok_or_else(|| not_minted(algorithm))?;
+    let (private, mut jwk) = match family {
         KeyFamily::Secret => {
             let mut secret = [0_u8; 64];
             fill(&mut secret).map_err(failed)?;
@@ -56,6 +57,7 @@ pub fn generate(algorithm: JwsAlgorithm, kid: &str) -> Result<NewKey, String> {
             let x = URL_SAFE_NO_PAD.encode(pair.public_key());
             (pem(der.as_ref()), json!({ "kty": "OKP", "crv": "Ed25519", "x": x }))
         }
+        KeyFamily::P521 | KeyFamily::Secp256k1 | KeyFamily::Ed448 => return Err(not_minted(algorithm)),
     };
     if let Some(members) = jwk.as_object_mut() {
         members.insert("kid".to_owned(), kid.into());
@@ -63,6 +65,10 @@ pub fn generate(algorithm: JwsAlgorithm, kid: &str) -> Result<NewKey, String> {
         members.insert("use".to_owned(), "sig".into());
     }
     Ok(NewKey { private, jwk })
+}
+
+fn not_minted(algorithm: JwsAlgorithm) -> String {
+    format!("tokens of {algorithm} are verified and not minted")
 }
 
 fn rejected(error: aws_lc_rs::error::KeyRejected) -> String {
@@ -97,39 +103,42 @@ fn pem(der: &[u8]) -> String {
 pub fn sign(algorithm: JwsAlgorithm, kid: Option<&str>, key: &[u8], claims: &str) -> Result<String, String> {
     let claims =
         RawValue::from_string(claims.to_owned()).map_err(|error| format!("the claims are not JSON: {error}"))?;
-    let encoding = match algorithm.family() {
+    let (family, library_name) = minted_with(algorithm).ok_or_else(|| not_minted(algorithm))?;
+    let encoding = match family {
         KeyFamily::Secret => Ok(EncodingKey::from_secret(key.trim_ascii_end())),
         KeyFamily::Rsa => EncodingKey::from_rsa_pem(key),
-        KeyFamily::P256 | KeyFamily::P384 => EncodingKey::from_ec_pem(key),
-        KeyFamily::Ed25519 => EncodingKey::from_ed_pem(key),
+        KeyFamily::P256 | KeyFamily::P384 | KeyFamily::P521 | KeyFamily::Secp256k1 => EncodingKey::from_ec_pem(key),
+        KeyFamily::Ed25519 | KeyFamily::Ed448 => EncodingKey::from_ed_pem(key),
     };
     let encoding = encoding.map_err(|error| format!("this key is not one for {algorithm}: {error}"))?;
-    let mut header = jsonwebtoken::Header::new(library_name(algorithm));
+    let mut header = jsonwebtoken::Header::new(library_name);
     header.kid = kid.map(str::to_owned);
     jsonwebtoken::encode(&header, &claims, &encoding).map_err(|error| format!("the token cannot be signed: {error}"))
 }
 
-fn library_name(algorithm: JwsAlgorithm) -> Algorithm {
+/// The key that an algorithm signs with, and its name in the library that mints; `None` if that does not have it.
+/// `Ed25519` of RFC 9864 is the same operation as `EdDSA`, under a name that the library does not write.
+fn minted_with(algorithm: JwsAlgorithm) -> Option<(KeyFamily, Algorithm)> {
     match algorithm {
-        JwsAlgorithm::Hs256 => Algorithm::HS256,
-        JwsAlgorithm::Hs384 => Algorithm::HS384,
-        JwsAlgorithm::Hs512 => Algorithm::HS512,
-        JwsAlgorithm::Rs256 => Algorithm::RS256,
-        JwsAlgorithm::Rs384 => Algorithm::RS384,
-        JwsAlgorithm::Rs512 => Algorithm::RS512,
-        JwsAlgorithm::Ps256 => Algorithm::PS256,
-        JwsAlgorithm::Ps384 => Algorithm::PS384,
-        JwsAlgorithm::Ps512 => Algorithm::PS512,
-        JwsAlgorithm::Es256 => Algorithm::ES256,
-        JwsAlgorithm::Es384 => Algorithm::ES384,
-        JwsAlgorithm::EdDsa | JwsAlgorithm::Ed25519 => Algorithm::EdDSA,
+        JwsAlgorithm::Hs256 => Some((KeyFamily::Secret, Algorithm::HS256)),
+        JwsAlgorithm::Hs384 => Some((KeyFamily::Secret, Algorithm::HS384)),
+        JwsAlgorithm::Hs512 => Some((KeyFamily::Secret, Algorithm::HS512)),
+        JwsAlgorithm::Rs256 => Some((KeyFamily::Rsa, Algorithm::RS256)),
+        JwsAlgorithm::Rs384 => Some((KeyFamily::Rsa, Algorithm::RS384)),
+        JwsAlgorithm::Rs512 => Some((KeyFamily::Rsa, Algorithm::RS512)),
+        JwsAlgorithm::Ps256 => Some((KeyFamily::Rsa, Algorithm::PS256)),
+        JwsAlgorithm::Ps384 => Some((KeyFamily::Rsa, Algorithm::PS384)),
+        JwsAlgorithm::Ps512 => Some((KeyFamily::Rsa, Algorithm::PS512)),
+        JwsAlgorithm::Es256 => Some((KeyFamily::P256, Algorithm::ES256)),
+        JwsAlgorithm::Es384 => Some((KeyFamily::P384, Algorithm::ES384)),
+        JwsAlgorithm::EdDsa => Some((KeyFamily::Ed25519, Algorithm::EdDSA)),
+        JwsAlgorithm::Es512 | JwsAlgorithm::Es256k | JwsAlgorithm::Ed25519 | JwsAlgorithm::Ed448 => None,
     }
 }
 
-/// The algorithms that a token can be minted with: `Ed25519` of RFC 9864 is the same operation as `EdDSA`, under a name
-/// that the library which mints does not write.
+/// The algorithms that a token can be minted with.
 pub fn mintable() -> impl Iterator<Item = JwsAlgorithm> {
-    JwsAlgorithm::ALL.into_iter().filter(|algorithm| *algorithm != JwsAlgorithm::Ed25519)
+    JwsAlgorithm::ALL.into_iter().filter(|algorithm| minted_with(*algorithm).is_some())
 }
 
 /// Parses the name of an algorithm of the command line.

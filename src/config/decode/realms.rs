@@ -1,28 +1,22 @@
 //! Which rules does a token have to meet?
 
-use super::super::place::{Located, quoted};
-use super::super::schema::{ForwardToken, Realm, Requirement, RequirementStatus};
+use super::super::place::Located;
+use super::super::schema::{Compression, Encryption, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind};
 use super::headers;
 use super::list::{list, located_texts, one_or_more_texts, without_places};
-use super::scalar::{count, duration, located, located_text, text, word};
+use super::scalar::{boolean, count, duration, located, located_text, number, text, word};
 use super::section::named;
 use super::token::token;
 use super::{Decoder, Section, Value};
 
 /// Keys of a realm that are part of the language and not built yet.
-pub(super) const NOT_BUILT: &[&str] = &[
-    "decryption_keys",
-    "key_management",
-    "content_encryption",
-    "compression",
-    "allowed_origins",
-    "revoked",
-    "single_use",
-    "shadow",
-];
+pub(super) const NOT_BUILT: &[&str] = &["allowed_origins", "revoked", "single_use", "shadow"];
 
-/// Values of `type` that are part of the language and not built yet.
-const TYPES_NOT_BUILT: &[&str] = &["encrypted", "nested"];
+const TOKEN_KINDS: [(&str, TokenKind); 3] =
+    [("signed", TokenKind::Signed), ("encrypted", TokenKind::Encrypted), ("nested", TokenKind::Nested)];
+
+/// Iterations of PBES2 that nobody can want: a second of work for each request.
+const MOST_PBES2_COUNT: u64 = 1_000_000;
 
 const MOST_CACHE_ENTRIES: u64 = 10_000_000;
 
@@ -45,12 +39,22 @@ fn credential(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decode
     if let Some(token) = section.optional("token", decoder, token) {
         realm.token = token;
     }
-    section.optional("type", decoder, token_type);
-    let keys = section
-        .required("keys", decoder, |value, decoder| one_or_more_texts("nothing could be verified", value, decoder));
+    realm.kind = section.optional("type", decoder, word(&TOKEN_KINDS)).unwrap_or(TokenKind::Signed);
+    let names =
+        |value: &Value<'_>, decoder: &mut Decoder<'_>| one_or_more_texts("nothing could be verified", value, decoder);
+    let keys = if realm.kind == TokenKind::Encrypted && section.has("decryption_keys") {
+        section.optional("keys", decoder, names)
+    } else {
+        section.required("keys", decoder, names)
+    };
     realm.keys = keys.unwrap_or_default();
+    if realm.kind == TokenKind::Encrypted && section.has("algorithms") {
+        let text = "\"algorithms\" are those of signatures: an encrypted token has \"key_management\" and \"content_encryption\"";
+        decoder.problem(section.place_of_key("algorithms"), text);
+    }
     realm.algorithms =
         section.optional("algorithms", decoder, |value, decoder| located_texts("no token could pass", value, decoder));
+    encryption(realm, section, decoder);
     if let Some(entries) = section.optional("cache", decoder, cache) {
         realm.cache_entries = entries;
     }
@@ -85,16 +89,33 @@ fn outcome(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'
     realm.forward_token = section.optional("forward_token", decoder, word(&forms)).unwrap_or(ForwardToken::Header);
 }
 
-/// Signed is the only type that there is so far.
-fn token_type(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<()> {
-    let written = value.text("\"signed\", \"encrypted\" or \"nested\"", decoder)?;
-    if TYPES_NOT_BUILT.contains(&written) {
-        value.problem(format!("{} is not built yet", quoted(written)), decoder);
-        return None;
+/// `decryption_keys` and what may be done with them. Told apart from what is left out: a signed realm has no use for it.
+fn encryption(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>) {
+    let names = ["decryption_keys", "key_management", "content_encryption", "compression", "pbes2_max_count"];
+    if realm.kind == TokenKind::Signed {
+        for name in names {
+            if section.has(name) {
+                let text = format!("{name:?} belongs to a realm with \"type: encrypted\" or \"type: nested\"");
+                decoder.problem(section.place_of_key(name), text);
+            }
+            section.allow(name);
+        }
+        return;
     }
-    let mut types = vec![("signed", ())];
-    types.extend(TYPES_NOT_BUILT.iter().map(|name| (*name, ())));
-    word(&types)(value, decoder)
+    let nothing = "no token could pass";
+    let algorithms = |value: &Value<'_>, decoder: &mut Decoder<'_>| located_texts(nothing, value, decoder);
+    let compression = section.optional("compression", decoder, boolean);
+    realm.encryption = Encryption {
+        keys: section.optional("decryption_keys", decoder, |value, decoder| {
+            one_or_more_texts("nothing could be decrypted", value, decoder)
+        }),
+        key_management: section.optional("key_management", decoder, algorithms),
+        content_encryption: section.optional("content_encryption", decoder, algorithms),
+        compression: if compression == Some(true) { Compression::Accept } else { Compression::Refuse },
+        pbes2_max_count: section
+            .optional("pbes2_max_count", decoder, number(1..=MOST_PBES2_COUNT))
+            .and_then(|count| u32::try_from(count).ok()),
+    };
 }
 
 /// `cache: { entries: 65536 }`

@@ -16,8 +16,12 @@ pub struct Realm {
     pub challenge: Option<Located<String>>,
     /// Where a token is looked for.
     pub token: Vec<TokenSource>,
-    /// Names of key sets.
+    /// What a token is.
+    pub kind: TokenKind,
+    /// Names of key sets. Empty only with `type: encrypted` and `decryption_keys`.
     pub keys: Vec<Located<String>>,
+    /// How an encrypted or nested token is decrypted.
+    pub encryption: Encryption,
     /// `alg` names as written; `None`: all that the keys allow.
     pub algorithms: Option<Vec<Located<String>>>,
     /// `None`: not configured, not checked. Never empty.
@@ -49,7 +53,9 @@ impl Realm {
             name,
             challenge: None,
             token: vec![TokenSource::Bearer],
+            kind: TokenKind::Signed,
             keys: Vec::new(),
+            encryption: Encryption::default(),
             algorithms: None,
             issuer: None,
             audience: None,
@@ -63,6 +69,42 @@ impl Realm {
             cache_entries: 65_536,
         }
     }
+}
+
+/// `type`: what a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// RFC 7515.
+    Signed,
+    /// RFC 7516.
+    Encrypted,
+    /// Signed, then encrypted (RFC 7519 §5.2).
+    Nested,
+}
+
+/// What an encrypted or nested token may be encrypted with.
+#[derive(Debug, Default)]
+pub struct Encryption {
+    /// Names of key sets; `None`: those of `keys`.
+    pub keys: Option<Vec<Located<String>>>,
+    /// `alg` names as written; `None`: all but RSA1_5 and PBES2.
+    pub key_management: Option<Vec<Located<String>>>,
+    /// `enc` names as written; `None`: all.
+    pub content_encryption: Option<Vec<Located<String>>>,
+    /// Whether `zip: DEF` is accepted.
+    pub compression: Compression,
+    /// The most iterations that a PBES2 token may ask for (`p2c`); `None`: 10,000.
+    pub pbes2_max_count: Option<u32>,
+}
+
+/// `compression`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// A compressed token is refused.
+    #[default]
+    Refuse,
+    /// It is inflated, to 64 KiB at most.
+    Accept,
 }
 
 /// Where a token is looked for.

@@ -97,7 +97,7 @@ fn the_header_must_be_an_object_of_strict_json() {
 #[test]
 fn the_algorithm_must_be_named_exactly() {
     assert_eq!(parse_header(r#"{"alg":"HS256"}"#), Ok(JwsAlgorithm::Hs256));
-    for header in [r#"{"alg":"hs256"}"#, r#"{"alg":""}"#, r#"{"alg":"none"}"#, r#"{"alg":"ES512"}"#] {
+    for header in [r#"{"alg":"hs256"}"#, r#"{"alg":""}"#, r#"{"alg":"none"}"#, r#"{"alg":"RSA-OAEP"}"#] {
         assert_eq!(parse_header(header), Err(TokenError::AlgorithmRefused), "{header}");
     }
     for header in ["{}", r#"{"Alg":"HS256"}"#, r#"{"alg":null}"#, r#"{"alg":["HS256"]}"#, r#"{"alg":256}"#] {

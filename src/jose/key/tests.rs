@@ -89,7 +89,7 @@ fn rsa_numbers_that_are_no_key_are_refused_even_in_danger() {
 
 #[test]
 fn points_must_lie_on_the_curve_in_full_length() {
-    for curve in [Curve::P256, Curve::P384] {
+    for curve in [Curve::P256, Curve::P384, Curve::P521, Curve::Secp256k1] {
         for length in [0, 1, curve.octets(), 2 * curve.octets(), 2 * curve.octets() + 1, 2 * curve.octets() + 2] {
             for fill in [0, 1, 4, 0xff] {
                 let mut point = vec![fill; length];

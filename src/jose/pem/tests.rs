@@ -9,13 +9,13 @@ const P256: &[u8] = include_bytes!("../tests/vectors/p256.pub");
 const ED25519: &[u8] = include_bytes!("../tests/vectors/ed.pub");
 
 fn only_key(pem: &[u8]) -> VerificationKey {
-    let mut keys = VerificationKey::from_pem(pem, WeakKeys::Refuse).unwrap();
-    assert_eq!(keys.len(), 1);
-    keys.remove(0)
+    let mut keys = PemKeys::parse(pem, WeakKeys::Refuse).unwrap();
+    assert_eq!((keys.verification_keys.len(), keys.decryption_keys.len()), (1, 0));
+    keys.verification_keys.remove(0)
 }
 
 fn problem(pem: &[u8]) -> KeyError {
-    let error = VerificationKey::from_pem(pem, WeakKeys::Refuse).unwrap_err();
+    let error = PemKeys::parse(pem, WeakKeys::Refuse).unwrap_err();
     if let KeyError::InBlock(1, inner) = error { *inner } else { error }
 }
 
@@ -39,40 +39,81 @@ fn one_key_in_three_wrappings_is_one_key() {
 #[test]
 fn several_blocks_with_text_between_are_several_keys() {
     let file = [b"subject=CN = a\n", RSA, b"\n# second\n", P256, ED25519].concat();
-    let keys = VerificationKey::from_pem(&file, WeakKeys::Refuse).unwrap();
+    let keys = PemKeys::parse(&file, WeakKeys::Refuse).unwrap().verification_keys;
     let kinds: Vec<String> = keys.iter().map(VerificationKey::describe).collect();
     assert_eq!(kinds, ["RSA 2048 bits", "EC P-256", "OKP Ed25519"]);
     let windows = String::from_utf8(file).unwrap().replace('\n', "\r\n");
-    assert_eq!(VerificationKey::from_pem(windows.as_bytes(), WeakKeys::Refuse).unwrap().len(), 3);
+    assert_eq!(PemKeys::parse(windows.as_bytes(), WeakKeys::Refuse).unwrap().verification_keys.len(), 3);
 }
 
 #[test]
 fn one_bad_block_refuses_the_file_and_is_named() {
     let file = [P256, include_bytes!("../tests/vectors/rsa1024.pub")].concat();
-    let error = VerificationKey::from_pem(&file, WeakKeys::Refuse).unwrap_err();
+    let error = PemKeys::parse(&file, WeakKeys::Refuse).unwrap_err();
     assert_eq!(error.to_string(), "PEM block 2: an RSA key of 1024 bits is too weak: 2048 are needed");
-    assert_eq!(VerificationKey::from_pem(&file, WeakKeys::DangerouslyAllow).unwrap().len(), 2);
+    assert_eq!(PemKeys::parse(&file, WeakKeys::DangerouslyAllow).unwrap().verification_keys.len(), 2);
 }
 
 #[test]
 fn weak_and_unknown_keys_are_refused_in_words() {
     assert_eq!(problem(include_bytes!("../tests/vectors/rsa512.pub")), KeyError::WeakRsa(512));
-    assert_eq!(problem(include_bytes!("../tests/vectors/p521.pub")), KeyError::UnknownCurve);
+    assert_eq!(only_key(include_bytes!("../tests/vectors/p521.pub")).describe(), "EC P-521");
     assert_eq!(problem(include_bytes!("../tests/vectors/p256c.pub")), KeyError::CompressedPoint);
     assert_eq!(problem(include_bytes!("../tests/vectors/pssp.pub")), KeyError::PssParameters);
     let pss = only_key(include_bytes!("../tests/vectors/pss.pub"));
     assert_eq!(pss.algorithms().to_string(), "PS256, PS384, PS512");
 }
 
+/// What `openssl` writes for a private key: PKCS #8, and the older form of its kind.
+fn private_keys() -> Vec<(&'static str, Vec<u8>)> {
+    let ec = |curve| {
+        let group = openssl::ec::EcGroup::from_curve_name(curve).unwrap();
+        openssl::ec::EcKey::generate(&group).unwrap()
+    };
+    let rsa = openssl::rsa::Rsa::generate(2048).unwrap();
+    let (p256, p521) = (ec(openssl::nid::Nid::X9_62_PRIME256V1), ec(openssl::nid::Nid::SECP521R1));
+    let pkcs8 = |key: openssl::pkey::PKey<openssl::pkey::Private>| key.private_key_to_pem_pkcs8().unwrap();
+    vec![
+        ("private RSA 2048 bits", rsa.private_key_to_pem().unwrap()),
+        ("private RSA 2048 bits", pkcs8(openssl::pkey::PKey::from_rsa(rsa).unwrap())),
+        ("private EC P-256", p256.private_key_to_pem().unwrap()),
+        ("private EC P-256", pkcs8(openssl::pkey::PKey::from_ec_key(p256).unwrap())),
+        ("private EC P-521", p521.private_key_to_pem().unwrap()),
+        ("private EC P-521", pkcs8(openssl::pkey::PKey::from_ec_key(p521).unwrap())),
+        ("private OKP X25519", pkcs8(openssl::pkey::PKey::generate_x25519().unwrap())),
+        ("private OKP X448", pkcs8(openssl::pkey::PKey::generate_x448().unwrap())),
+    ]
+}
+
 #[test]
-fn a_private_key_is_refused_with_the_way_out() {
-    for label in ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "EC PARAMETERS"] {
-        let file = format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
-        let error = problem(file.as_bytes());
-        assert_eq!(error, KeyError::PrivateKey, "{label}");
+fn a_private_key_decrypts_and_verifies_nothing() {
+    for (kind, pem) in private_keys() {
+        let keys = PemKeys::parse(&pem, WeakKeys::Refuse).unwrap();
+        assert!(keys.verification_keys.is_empty());
+        assert_eq!(keys.decryption_keys.iter().map(DecryptionKey::describe).collect::<Vec<_>>(), [kind]);
+        assert!(keys.decryption_keys[0].is_private());
+    }
+}
+
+#[test]
+fn private_keys_that_cannot_decrypt_are_refused_in_words() {
+    for key in [openssl::pkey::PKey::generate_ed25519().unwrap(), openssl::pkey::PKey::generate_ed448().unwrap()] {
+        let error = problem(&key.private_key_to_pem_pkcs8().unwrap());
+        assert_eq!(error, KeyError::PrivateKey);
         assert!(error.to_string().contains("openssl pkey -in PRIVATE.pem -pubout"));
     }
+    let weak = openssl::rsa::Rsa::generate(1024).unwrap().private_key_to_pem().unwrap();
+    assert_eq!(problem(&weak), KeyError::PrivateKeyRejected);
+    let locked = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    assert_eq!(problem(locked), KeyError::EncryptedPrivateKey);
     assert_eq!(problem(b"-----BEGIN CERTIFICATE REQUEST-----\n"), KeyError::PemLabel);
+}
+
+#[test]
+fn changed_private_keys_are_refused_and_never_panic() {
+    for (_, pem) in private_keys() {
+        crate::jose::tests::mutations(&pem, 100, |changed| drop(PemKeys::parse(changed, WeakKeys::Refuse)));
+    }
 }
 
 #[test]

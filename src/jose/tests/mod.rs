@@ -1,7 +1,10 @@
 //! Tests of the whole module: signers of every algorithm, and hostile bytes.
 
 mod confusion;
+mod encrypted;
 mod every_byte;
+#[allow(clippy::wildcard_enum_match_arm, reason = "each arm has its own kind of key; the rest is of another")]
+mod recipient;
 mod rfc;
 
 use std::sync::OnceLock;
@@ -10,9 +13,9 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
-    RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P256K1_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+    ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256,
+    RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
 };
 
 use super::*;
@@ -42,9 +45,12 @@ impl Signer {
             Ps256 => Self::rsa(algorithm, &RSA_PSS_SHA256),
             Ps384 => Self::rsa(algorithm, &RSA_PSS_SHA384),
             Ps512 => Self::rsa(algorithm, &RSA_PSS_SHA512),
-            Es256 => Self::ecdsa(algorithm),
-            Es384 => Self::ecdsa(algorithm),
+            Es256 => Self::ecdsa(algorithm, "P-256", &ECDSA_P256_SHA256_FIXED_SIGNING),
+            Es384 => Self::ecdsa(algorithm, "P-384", &ECDSA_P384_SHA384_FIXED_SIGNING),
+            Es512 => Self::ecdsa(algorithm, "P-521", &ECDSA_P521_SHA512_FIXED_SIGNING),
+            Es256k => Self::ecdsa(algorithm, "secp256k1", &ECDSA_P256K1_SHA256_FIXED_SIGNING),
             EdDsa | Ed25519 => Self::ed25519(algorithm),
+            Ed448 => Self::ed448(algorithm),
         }
     }
 
@@ -68,12 +74,7 @@ impl Signer {
         Self { algorithm, members: format!(r#""kty":"RSA","n":"{n}","e":"{e}""#), sign: Box::new(sign) }
     }
 
-    fn ecdsa(algorithm: JwsAlgorithm) -> Self {
-        let (curve, parameters) = if algorithm == JwsAlgorithm::Es384 {
-            ("P-384", &ECDSA_P384_SHA384_FIXED_SIGNING)
-        } else {
-            ("P-256", &ECDSA_P256_SHA256_FIXED_SIGNING)
-        };
+    fn ecdsa(algorithm: JwsAlgorithm, curve: &str, parameters: &'static EcdsaSigningAlgorithm) -> Self {
         let key = EcdsaKeyPair::generate(parameters).unwrap();
         let point = key.public_key().as_ref();
         let (x, y) = point[1..].split_at(point.len() / 2);
@@ -88,6 +89,16 @@ impl Signer {
         let x = base64url::encode(key.public_key().as_ref());
         let members = format!(r#""kty":"OKP","crv":"Ed25519","x":"{x}""#);
         Self { algorithm, members, sign: Box::new(move |input| key.sign(input).as_ref().to_vec()) }
+    }
+
+    /// With Ed448, which EdDSA is too: the key decides.
+    pub(super) fn ed448(algorithm: JwsAlgorithm) -> Self {
+        let key = openssl::pkey::PKey::generate_ed448().unwrap();
+        let x = base64url::encode(&key.raw_public_key().unwrap());
+        let sign = move |input: &[u8]| {
+            openssl::sign::Signer::new_without_digest(&key).unwrap().sign_oneshot_to_vec(input).unwrap()
+        };
+        Self { algorithm, members: format!(r#""kty":"OKP","crv":"Ed448","x":"{x}""#), sign: Box::new(sign) }
     }
 
     /// A token with the header that belongs to the algorithm.

@@ -3,6 +3,7 @@
 mod access;
 mod keys;
 mod locations;
+mod proofs;
 mod realms;
 mod responses;
 mod templates;

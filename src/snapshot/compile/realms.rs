@@ -7,11 +7,10 @@ use crate::auth::claim_rules::ClaimRules;
 use crate::auth::credential::TokenSource;
 use crate::auth::expression::fields::Scope;
 use crate::auth::expression::template::Template;
+use crate::auth::proof::Proof;
 use crate::auth::realm::{Realm, Requirement};
 use crate::auth::verified_cache::VerifiedCache;
 use crate::config::schema::{self, RequirementStatus};
-use crate::jose::AlgorithmSet;
-use crate::keys::{KeyRing, KeySource};
 
 /// `limits.token_size`, in octets.
 const TOKEN_SIZE: usize = 16 * 1024;
@@ -29,9 +28,8 @@ impl<'c> Compiler<'c> {
 
     fn realm(&mut self, written: &schema::Realm) -> Option<Realm> {
         let name: Arc<str> = written.name.as_str().into();
-        let keys = self.keys_of(written);
+        let proof = self.proof(written);
         self.token_headers_are_no_identity(written);
-        let algorithms = written.algorithms.as_ref().map(|names| self.algorithms(names));
         let challenge = match &written.challenge {
             Some(text) => self.template(text, Scope::REQUEST),
             None => Some(Template::of_text(&name)),
@@ -39,18 +37,12 @@ impl<'c> Compiler<'c> {
         let require = written.require.iter().filter_map(|requirement| self.requirement(requirement)).collect();
         let identity_headers = self.identity_headers(&written.identity_headers, Scope::IDENTITY);
         // Every part has been looked at and every problem of theirs reported; now all of them are needed.
-        let algorithms = match algorithms {
-            None => None,
-            Some(known) => Some(known?),
-        };
-        let keys = KeyRing::new(keys?);
-        self.algorithms_fit(written, &keys, algorithms);
-        let verified = self.verified_cache(written, &keys, algorithms);
+        let proof = proof?;
+        let verified = self.verified_cache(written, &proof);
         Some(Realm {
             challenge: challenge?,
             sources: written.token.iter().map(source).collect(),
-            keys,
-            algorithms,
+            proof,
             claims: claim_rules(written),
             require,
             identity_headers,
@@ -74,33 +66,6 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn keys_of(&mut self, written: &schema::Realm) -> Option<Vec<Arc<KeySource>>> {
-        let mut sources = Vec::new();
-        let mut whole = !written.keys.is_empty();
-        for name in &written.keys {
-            match self.key_sets.get(name.as_str()) {
-                Some(Some(set)) => sources.extend(set.iter().cloned()),
-                Some(None) => whole = false,
-                None => {
-                    let known = self.key_sets.keys().copied().collect();
-                    self.unknown("key set", name, known);
-                    whole = false;
-                }
-            }
-        }
-        whole.then_some(sources)
-    }
-
-    /// A realm whose algorithms none of its keys allows would refuse everybody.
-    fn algorithms_fit(&mut self, written: &schema::Realm, keys: &KeyRing, algorithms: Option<AlgorithmSet>) {
-        let Some(algorithms) = algorithms else { return };
-        let by_keys = keys.view().algorithms();
-        if algorithms.intersect(by_keys).is_empty() {
-            let place = written.algorithms.iter().flatten().next().map_or(&written.name.place, |name| &name.place);
-            self.problem(place, format!("none of these can be used: the realm's keys are for {by_keys}"));
-        }
-    }
-
     fn requirement(&mut self, written: &schema::Requirement) -> Option<Requirement> {
         let status = match written.status {
             RequirementStatus::Unauthorized => 401,
@@ -110,16 +75,10 @@ impl<'c> Compiler<'c> {
     }
 
     /// The cache of the realm of this name that runs now, if what it holds was verified by the same rules.
-    fn verified_cache(
-        &self,
-        written: &schema::Realm,
-        keys: &KeyRing,
-        algorithms: Option<AlgorithmSet>,
-    ) -> Arc<VerifiedCache> {
+    fn verified_cache(&self, written: &schema::Realm, proof: &Proof) -> Arc<VerifiedCache> {
         let same = |realm: &&Arc<Realm>| {
             *realm.name == *written.name.value
-                && realm.keys.is_same(keys)
-                && realm.algorithms == algorithms
+                && realm.proof.is_same(proof)
                 && realm.verified.capacity() == written.cache_entries
         };
         let running = self.environment.previous.and_then(|previous| previous.realms.iter().find(same));

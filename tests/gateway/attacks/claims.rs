@@ -1,4 +1,4 @@
-//! Can a good signature stand in for a good claim? Classes 9, 30 and 40 of threats.md.
+//! Can a good signature stand in for a good claim? Classes 9, 10, 30, 31 and 40 of threats.md.
 
 use serde_json::{Value, json};
 
@@ -23,6 +23,56 @@ fn class_09_claims_of_the_wrong_type_never_pass() {
         let token = site.rsa.token(&json!({ "sub": "root", "aud": audience }));
         let answer = site.with("/app", &token);
         assert_eq!(answer.status, 401, "aud {audience}");
+    }
+}
+
+#[test]
+fn class_10_a_time_to_come_is_never_passed_over() {
+    let site = Site::open();
+    for ahead in [1.0, 60.0, 3600.5, 1e9, 1e18] {
+        let token = site.rsa.token(&json!({ "sub": "root", "nbf": now() as f64 + 600.0 + ahead }));
+        site.refuses("10", &token, &["token_not_yet_valid"]);
+    }
+    let from_tomorrow = site.rsa.token(&json!({ "sub": "root", "iat": now() + 86_400 }));
+    let answer = site.with("/recent", &from_tomorrow);
+    assert_eq!((answer.status, site.gateway.reason_of(&answer)), (401, "token_not_yet_valid".to_owned()));
+    let of_now = site.rsa.token(&json!({ "sub": "alice", "iat": now(), "nbf": now() }));
+    assert_eq!(site.with("/recent", &of_now).status, 200);
+}
+
+#[test]
+fn class_31_the_order_of_requests_never_changes_a_verdict() {
+    let site = Site::open();
+    let token = |issuer: &Issuer, claims: Value| issuer.token(&claims);
+    let broken = site.rsa.token_of("alice").replace('.', "..");
+    let mut cases = Vec::new();
+    for path in ["/", "/app", "/shop", "/one", "/two", "/exact", "/public", "/recent"] {
+        for text in [
+            token(&site.rsa, json!({ "sub": "a", "aud": "app" })),
+            token(&site.rsa, json!({ "sub": "a", "aud": "shop", "iss": "https://one.example" })),
+            token(&site.other, json!({ "sub": "a", "iss": "https://two.example", "iat": now() })),
+            token(&site.stranger, json!({ "sub": "root", "aud": ["app", "shop"] })),
+            token(&site.rsa, json!({ "sub": "a", "exp": 1 })),
+            broken.clone(),
+        ] {
+            cases.push((path, text));
+        }
+    }
+    let verdicts = |order: &[usize]| {
+        let mut verdicts = vec![0; cases.len()];
+        for place in order {
+            let (path, token) = &cases[*place];
+            verdicts[*place] = site.with(path, token).status;
+        }
+        verdicts
+    };
+    let mut order: Vec<usize> = (0..cases.len()).collect();
+    let first = verdicts(&order);
+    assert!(first.contains(&200) && first.contains(&401));
+    let mut random = fastrand::Rng::with_seed(31);
+    for _ in 0..10 {
+        random.shuffle(&mut order);
+        assert_eq!(verdicts(&order), first, "in the order {order:?}");
     }
 }
 
