@@ -79,7 +79,7 @@ fn refused_with_any_octet_changed(gateway: &Gateway, algorithm: &str, token: &st
 }
 
 /// Another letter of the same alphabet, so that nothing but its meaning is wrong.
-fn with_another_octet(token: &str, place: usize) -> String {
+pub fn with_another_octet(token: &str, place: usize) -> String {
     let mut octets = token.as_bytes().to_vec();
     octets[place] = match octets[place] {
         b'z' => b'a',

@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod attacks;
 mod cli;
+mod encrypted;
 mod explain;
 mod firewall;
 mod flask;
