@@ -40,5 +40,5 @@ advisories: ## Known faults of dependencies; fetches the advisory database
 	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --version 0.20.2
 	cargo deny check advisories
 
-bench: deps ## The benchmarks of benches/
-	cargo bench
+bench: test-tools ## The benchmarks of benches/
+	PORTCULLIS_TEST_TOOLS="$(TOOLS)" cargo bench

@@ -46,7 +46,8 @@ locations:
     );
     let read = portcullis::config::parse(&text, Path::new(""), &|_| None);
     assert!(read.problems.is_empty(), "{:?}", read.problems);
-    let compiled = compile(&read.config, &Environment { previous: None, observer: Arc::new(Nobody) });
+    let compiled =
+        compile(&read.config, &Environment { previous: None, observer: Arc::new(Nobody), now: SystemTime::now() });
     compiled.snapshot.unwrap()
 }
 
@@ -63,7 +64,8 @@ fn decide(snapshot: &Snapshot, head: &Parts) -> Decision {
     let path = head.uri.path();
     let now = SystemTime::now();
     let client = Some(std::net::IpAddr::from([127, 0, 0, 1]));
-    let request = Request { head, path, query: None, host: "example.com", scheme: Scheme::Http, client, now };
+    let request =
+        Request { head, path, query: None, host: "example.com", scheme: Scheme::Http, client, now, answered: &[] };
     match snapshot.routes.find(0, "example.com", path, &Method::GET) {
         Found::Target(location) => location.gate.decide(&request, &mut NoTrace),
         Found::MethodRefused(_) | Found::Nothing => unreachable!("every path has a location"),

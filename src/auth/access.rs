@@ -10,6 +10,7 @@ use super::decision::{CredentialShown, Decision, Denial, Grant};
 use super::expression::Expression;
 use super::expression::facts::Facts;
 use super::identity::Identity;
+use super::question::Halt;
 use super::realm::{self, IdentityHeader, Realm, Refusal};
 use super::reason::Reason;
 use super::request::Request;
@@ -60,11 +61,17 @@ pub enum NoToken {
 impl Gate {
     /// Decides on a request.
     pub fn decide<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Decision {
-        let entered = self.admit_credentials(request).and_then(|()| self.access.enter(request, None, trace));
-        match entered.and_then(|grant| self.with_headers(grant, request, trace)) {
+        match self.enter(request, trace) {
             Ok(grant) => Decision::Allow(grant),
-            Err(denial) => Decision::Deny(denial),
+            Err(Halt::Refuse(denial)) => Decision::Deny(denial),
+            Err(Halt::Ask(question)) => Decision::Ask(question),
         }
+    }
+
+    fn enter<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Result<Grant, Halt<Denial>> {
+        self.admit_credentials(request)?;
+        let grant = self.access.enter(request, None, trace)?;
+        Ok(self.with_headers(grant, request, trace)?)
     }
 
     /// Whoever reads credentials, none of them reads two.
@@ -100,16 +107,16 @@ impl Access {
         request: &Request<'_>,
         before: Option<&Identity>,
         trace: &mut T,
-    ) -> Result<Grant, Denial> {
+    ) -> Result<Grant, Halt<Denial>> {
         match self {
             Self::Public => Ok(Grant::anonymous()),
             Self::Realm { realm, no_token } => enter_realm(realm, *no_token, request, trace),
-            Self::Ip(networks) => enter_network(networks, Side::Inside, request, trace),
-            Self::NotIp(networks) => enter_network(networks, Side::Outside, request, trace),
+            Self::Ip(networks) => Ok(enter_network(networks, Side::Inside, request, trace)?),
+            Self::NotIp(networks) => Ok(enter_network(networks, Side::Outside, request, trace)?),
             Self::Check(check) => {
                 let holds = check.holds(&Facts { request, identity: before, outcome: None });
                 trace.note(Step::Expression { source: check.source(), verdict: holds.into() });
-                if holds { Ok(Grant::anonymous()) } else { Err(Denial::of(Reason::CheckFailed)) }
+                if holds { Ok(Grant::anonymous()) } else { Err(Denial::of(Reason::CheckFailed).into()) }
             }
             Self::All(conditions) => {
                 let mut grant = Grant::anonymous();
@@ -124,10 +131,11 @@ impl Access {
                 for condition in conditions {
                     match condition.enter(request, before, trace) {
                         Ok(grant) => return Ok(grant),
-                        Err(denial) => denials.push(denial),
+                        Err(Halt::Refuse(denial)) => denials.push(denial),
+                        Err(Halt::Ask(question)) => return Err(Halt::Ask(question)),
                     }
                 }
-                Err(of_all(denials))
+                Err(of_all(denials).into())
             }
         }
     }
@@ -138,16 +146,16 @@ fn enter_realm<T: Trace>(
     no_token: NoToken,
     request: &Request<'_>,
     trace: &mut T,
-) -> Result<Grant, Denial> {
+) -> Result<Grant, Halt<Denial>> {
     match (realm.admit(request, trace), no_token) {
         (Ok(Some(identity)), _) => Ok(Grant::of(identity)),
         (Ok(None), NoToken::PassWithoutIdentity) => Ok(Grant::anonymous()),
-        (Ok(None), NoToken::Refuse) => Err(Denial {
+        (Ok(None), NoToken::Refuse) => Err(Halt::Refuse(Denial {
             challenges: vec![challenge(realm, request, None)],
             realm: Some(Arc::clone(&realm.name)),
             ..Denial::of(Reason::TokenMissing)
-        }),
-        (Err(refusal), _) => Err(refused(realm, request, refusal)),
+        })),
+        (Err(halt), _) => Err(halt.map(|refusal| refused(realm, request, refusal))),
     }
 }
 

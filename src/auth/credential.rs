@@ -195,8 +195,16 @@ mod tests {
     fn found(sources: &[TokenSource], headers: &[(&str, &str)], query: &str) -> Result<Option<String>, Reason> {
         let head = head(headers);
         let now = SystemTime::UNIX_EPOCH;
-        let request =
-            Request { head: &head, path: "/", query: Some(query), host: "", scheme: Scheme::Http, client: None, now };
+        let request = Request {
+            head: &head,
+            path: "/",
+            query: Some(query),
+            host: "",
+            scheme: Scheme::Http,
+            client: None,
+            now,
+            answered: &[],
+        };
         find(sources, &request).map(|found| found.map(|credential| credential.token.into_owned()))
     }
 

@@ -6,6 +6,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::challenge::Challenge;
 use super::identity::Identity;
+use super::question::Question;
 use super::reason::Reason;
 
 /// The answer to one request.
@@ -15,6 +16,8 @@ pub enum Decision {
     Allow(Grant),
     /// It may not.
     Deny(Denial),
+    /// It depends on what is to be found out first.
+    Ask(Question),
 }
 
 /// The permission to reach what a location protects. Only a decision makes one.

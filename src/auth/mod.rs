@@ -11,13 +11,17 @@ pub mod decision;
 pub mod expression;
 pub mod identity;
 pub mod proof;
+pub mod question;
 pub mod realm;
+pub mod realm_keys;
 pub mod reason;
 pub mod request;
 pub mod trace;
+pub mod verification;
 pub mod verified_cache;
 
 pub use access::{Access, Gate, NoToken};
 pub use decision::{CredentialShown, Decision, Denial, Grant};
+pub use question::Question;
 pub use reason::Reason;
 pub use request::{Request, Scheme};

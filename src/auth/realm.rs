@@ -1,7 +1,6 @@
 //! Does this token prove who is calling? From a credential to an identity, in the order of the reason codes.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue};
 
@@ -12,10 +11,12 @@ use super::expression::facts::Facts;
 use super::expression::template::Template;
 use super::expression::text::TextProblem;
 use super::identity::{Identity, VerifiedToken};
-use super::proof::{Measure, Proof};
+use super::proof::Proof;
+use super::question::Halt;
 use super::reason::Reason;
 use super::request::Request;
 use super::trace::{Step, Trace};
+use super::verification::Measure;
 use super::verified_cache::VerifiedCache;
 
 /// Everything that a realm asks of a token.
@@ -93,19 +94,19 @@ impl From<Reason> for Refusal {
 
 impl Realm {
     /// Admits the caller of a request, or says why not. `Ok(None)`: there is no token.
-    pub fn admit<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Result<Option<Identity>, Refusal> {
+    pub fn admit<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Result<Option<Identity>, Halt<Refusal>> {
         trace.note(Step::Realm(&self.name));
-        let Some(credential) = credential::find(&self.sources, request)? else {
+        let Some(credential) = credential::find(&self.sources, request).map_err(Refusal::from)? else {
             trace.note(Step::NoToken);
             return Ok(None);
         };
         trace.note(Step::TokenFound(credential.source));
-        let token = self.authenticate(&credential.token, request.now, trace)?;
-        self.claims.verified(&token.header, &token.claims, request.now, trace)?;
+        let token = self.authenticate(&credential.token, request, trace).map_err(|halt| halt.map(Refusal::from))?;
+        self.claims.verified(&token.header, &token.claims, request.now, trace).map_err(Refusal::from)?;
         let identity = Identity::new(Arc::clone(&self.name), token);
         let facts = Facts { request, identity: Some(&identity), outcome: None };
         self.requirements(&facts, trace)?;
-        let headers = render(&self.identity_headers, &facts, trace)?;
+        let headers = render(&self.identity_headers, &facts, trace).map_err(Refusal::from)?;
         Ok(Some(identity.with_headers(headers)))
     }
 
@@ -113,18 +114,19 @@ impl Realm {
     fn authenticate<T: Trace>(
         &self,
         token: &str,
-        now: SystemTime,
+        request: &Request<'_>,
         trace: &mut T,
-    ) -> Result<Arc<VerifiedToken>, Refusal> {
+    ) -> Result<Arc<VerifiedToken>, Halt<Reason>> {
+        let proof = self.proof.bind(request).map_err(Halt::Ask)?;
         // Who listens wants to see the signature verified.
         if !T::LISTENS
-            && let Some(known) = self.verified.find(token, |proven| self.proof.is_current(proven))
+            && let Some(known) = self.verified.find(token, |proven| proof.is_current(proven))
         {
             self.observer.looked_up(&self.name, Lookup::Hit);
             return Ok(known);
         }
-        let measure = Measure { largest: self.largest_token, claims: &self.claims, now };
-        let (proven, verified) = self.proof.verify(token, &measure, trace)?;
+        let measure = Measure { largest: self.largest_token, claims: &self.claims, request };
+        let (proven, verified) = proof.verify(token, &measure, trace)?;
         let verified = Arc::new(verified);
         self.verified.insert(token, proven, &verified);
         self.observer.looked_up(&self.name, Lookup::Miss);

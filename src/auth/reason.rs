@@ -51,6 +51,7 @@ reasons! {
     ClaimUnusable "claim_unusable" 401 "A claim cannot be put in an identity header.",
     TokenTypeMismatch "token_type_mismatch" 401 "The token's type is not one of the realm's.",
     RequirementFailed "requirement_failed" 403 "A requirement of the realm does not hold.",
+    KeysUnavailable "keys_unavailable" 503 "The keys that the token would be judged by cannot be had.",
     IpRefused "ip_refused" 403 "The client's address is not let in.",
     CheckFailed "check_failed" 403 "A check of the location does not hold.",
     MethodRefused "method_refused" 405 "The location does not take this method.",

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 
 use http::request::Parts;
 
+use super::question::Question;
+
 /// One request, as every authenticator and expression sees it. Identity headers that the client sent are gone already.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'r> {
@@ -24,6 +26,8 @@ pub struct Request<'r> {
     pub client: Option<IpAddr>,
     /// When the request was received.
     pub now: SystemTime,
+    /// What was found out for it already.
+    pub answered: &'r [Question],
 }
 
 /// The scheme of a request.
@@ -165,7 +169,7 @@ mod tests {
 
     fn request<'r>(head: &'r Parts, query: Option<&'r str>) -> Request<'r> {
         let now = SystemTime::UNIX_EPOCH;
-        Request { head, path: "/", query, host: "", scheme: Scheme::Http, client: None, now }
+        Request { head, path: "/", query, host: "", scheme: Scheme::Http, client: None, now, answered: &[] }
     }
 
     #[test]

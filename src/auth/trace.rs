@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue};
 
 use super::credential::TokenSource;
+use super::question::Question;
 use crate::jose::{DecryptionKey, Json, VerificationKey};
 
 /// One step of a decision.
@@ -12,6 +13,8 @@ pub enum Step<'s> {
     Realm(&'s str),
     /// There is no token for it.
     NoToken,
+    /// Something had to be found out; the decision begins anew.
+    Asked(&'s Question),
     /// There is one.
     TokenFound(&'s TokenSource),
     /// The protected header of a token, or of the token within; not verified yet.

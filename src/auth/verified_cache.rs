@@ -9,7 +9,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::identity::VerifiedToken;
-use super::proof::ProvenBy;
+use super::verification::ProvenBy;
 
 /// Verified tokens, by their text.
 pub struct VerifiedCache {

@@ -31,7 +31,7 @@ enum Command {
     /// Serve; SIGHUP reloads (all or nothing), SIGTERM drains, SIGUSR2 reopens the access log
     Run(ConfigFile),
     /// Load everything and print every problem and warning; exit 0 or 2
-    Check(ConfigFile),
+    Check(check::Arguments),
     /// Decide on one request, step by step, by the code that serves; exit 0 admitted, 1 refused
     Explain(explain::Arguments),
     /// Serve on loopback with a new key and a built-in echo, and print curl lines to try
@@ -75,12 +75,12 @@ pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match arguments.command {
         Some(Command::Run(file)) => run::run(&file.config),
-        Some(Command::Check(file)) => check::check(&file.config),
+        Some(Command::Check(arguments)) => check::check(&arguments),
         Some(Command::Explain(arguments)) => explain::explain(&arguments),
         Some(Command::Demo(arguments)) => demo::demo(&arguments),
         Some(Command::Token(command)) => token::token(&command),
         None => match arguments.config {
-            Some(file) if arguments.test => check::check(&file),
+            Some(config) if arguments.test => check::check(&check::Arguments { config, fetch: false }),
             Some(_) | None => {
                 eprintln!("say what to do: portcullis --help");
                 Exit::BadConfiguration

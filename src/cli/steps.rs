@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::auth::Question;
 use crate::auth::trace::{Step, Trace, Verdict};
 
 /// One step, ready to be shown.
@@ -39,6 +40,13 @@ impl Trace for Steps {
     fn note(&mut self, step: Step<'_>) {
         match step {
             Step::Realm(name) => self.add("realm", name.to_owned()),
+            Step::Asked(Question::Keys(sources)) => {
+                let names: Vec<_> = sources.iter().map(|source| source.name()).collect();
+                self.add("keys", format!("asked anew for those of {}; from the beginning:", names.join(", ")));
+            }
+            Step::Asked(Question::NamedKeys { source, name }) => {
+                self.add("keys", format!("looked for those of {name:?} in {}; from the beginning:", source.name()));
+            }
             Step::NoToken => self.add("token", "none was found".to_owned()),
             Step::TokenFound(source) => self.add("token", format!("found in {source}")),
             Step::Header(header) => self.add("header", header.to_compact()),

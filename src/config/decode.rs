@@ -21,6 +21,7 @@ mod locations;
 mod matcher;
 mod process;
 mod realms;
+mod remote_keys;
 mod responses;
 mod scalar;
 mod section;

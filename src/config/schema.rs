@@ -18,7 +18,7 @@ mod realm;
 mod response;
 mod upstream;
 
-pub use keys::{KeyOrigin, KeySet, KeySource, SecretEncoding, WeakKeys};
+pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, SecretEncoding, WeakKeys};
 pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};
 pub use location::{Access, Action, EncodedSlash, Location, Match, NoToken, PathMatch};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};

@@ -131,7 +131,7 @@ fn a_dozen_problems_are_told_in_one_run_in_file_order() {
             "5:35: access_log.format: expected \"json\" or a template like '{client.ip} …', found \"jsn\"; did you mean \"json\"?",
             "6:30: process.shutdown_timeout: a duration needs a unit: write 30s for seconds or 30ms for milliseconds",
             "8:19: keys.app[0].secret: the environment has no variable NO_SUCH_SECRET; set it, or give a default: ${NO_SUCH_SECRET:-…}",
-            "8:55: keys.app[1]: \"secret\" and \"pem_file\" together: exactly one of \"jwks_file\", \"pem_file\", \"jwks\", \"secret\" or \"secret_file\" is allowed",
+            "8:55: keys.app[1]: \"secret\" and \"pem_file\" together: exactly one of \"jwks_file\", \"pem_file\", \"jwks\", \"secret\", \"secret_file\", \"jwks_url\" or \"discovery\" is allowed",
             "12:13: realms.app.leeway: expected a duration like 250ms, 30s, 15m or 1h, found \"1 minute\"",
             "13:13: realms.app.issuer: the list is empty: no token could pass",
             "14:36: realms.app.token[2]: this stands in the list already, at 14:13",
@@ -179,7 +179,7 @@ fn relative_file_names_are_relative_to_the_folder() {
         .iter()
         .map(|source| {
             let KeyOrigin::PemFile(file) = &source.from else { panic!("{source:?}") };
-            file.display().to_string()
+            file.path().display().to_string()
         })
         .collect();
     assert_eq!(files, ["/etc/gate/a.pem", "/b.pem"]);

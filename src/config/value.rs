@@ -7,9 +7,11 @@ mod cidr;
 mod header;
 mod host;
 mod quantity;
+mod url;
 
 pub use address::{ServerAddress, server_address, socket_address};
 pub use cidr::{Cidr, cidr};
 pub use header::{cookie_name, header_name, media_type, method, scheme};
 pub use host::{HostPattern, host_name, host_pattern};
 pub use quantity::{duration, number, size};
+pub use url::{Transport, http_url};

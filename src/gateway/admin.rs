@@ -8,7 +8,9 @@ use http::{Response, StatusCode, header};
 use pingora_core::apps::http_app::ServeHttp;
 use pingora_core::protocols::http::ServerSession;
 
+use super::live::Live;
 use super::metrics::Metrics;
+use crate::keys::{KeySource, Needed};
 
 /// Whether requests should be sent here.
 #[derive(Debug, Default)]
@@ -37,6 +39,32 @@ pub struct Admin {
     pub metrics: Metrics,
     /// What `/ready` says.
     pub readiness: Arc<Readiness>,
+    /// Whose keys `/ready` waits for.
+    pub live: Arc<Live>,
+}
+
+impl Admin {
+    /// 503 while requests are not taken, or an endpoint of keys has never given any.
+    fn ready(&self) -> Response<Vec<u8>> {
+        let waiting = |body: String| answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", body.into_bytes());
+        if !self.readiness.is_ready() {
+            return waiting("not ready\n".to_owned());
+        }
+        let running = self.live.load();
+        let lacking = running.snapshot.key_sources.iter().filter(|source| lacks_first_keys(source));
+        let names: Vec<_> = lacking.map(|source| source.name()).collect();
+        if names.is_empty() {
+            answer(StatusCode::OK, "text/plain", b"ready\n".to_vec())
+        } else {
+            waiting(format!("not ready: waiting for the first keys of {}\n", names.join(", ")))
+        }
+    }
+}
+
+fn lacks_first_keys(source: &KeySource) -> bool {
+    source
+        .remote()
+        .is_some_and(|remote| remote.definition().needed == Needed::ForReadiness && !remote.has_been_loaded())
 }
 
 #[async_trait]
@@ -45,8 +73,7 @@ impl ServeHttp for Admin {
         match session.req_header().uri.path() {
             "/metrics" => answer(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.text()),
             "/live" => answer(StatusCode::OK, "text/plain", b"live\n".to_vec()),
-            "/ready" if self.readiness.is_ready() => answer(StatusCode::OK, "text/plain", b"ready\n".to_vec()),
-            "/ready" => answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", b"not ready\n".to_vec()),
+            "/ready" => self.ready(),
             _ => answer(StatusCode::NOT_FOUND, "text/plain", b"/metrics, /live, /ready\n".to_vec()),
         }
     }

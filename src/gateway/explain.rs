@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, Method, Uri};
-use pingora_core::Result;
+use pingora_core::{ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
 use super::context::{Progress, RequestContext};
@@ -69,8 +69,19 @@ pub enum Outcome {
     },
 }
 
-/// Decides on a request, and tells the trace of every step.
+/// Decides on a request, and tells the trace of every step. Waits for what has to be found out.
 pub fn explain<T: Trace>(
+    edition: Arc<Edition>,
+    metrics: &Metrics,
+    question: &Question,
+    trace: &mut T,
+) -> Result<Explanation> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.or_err(ErrorType::InternalError, "no runtime")?;
+    runtime.block_on(decide(edition, metrics, question, trace))
+}
+
+async fn decide<T: Trace>(
     edition: Arc<Edition>,
     metrics: &Metrics,
     question: &Question,
@@ -82,8 +93,8 @@ pub fn explain<T: Trace>(
     context.client = Some(question.client.to_canonical());
     let size = headers::size(&head);
     headers::strip_client_claims(&mut head, &context.edition.snapshot.identity_names);
-    let arrival = Arrival { head: &head, scheme, listener: question.listener, size };
-    judge::judge(&arrival, &mut context, trace)?;
+    let arrival = Arrival { head: &head, scheme, listener: question.listener, size, metrics };
+    judge::judge(&arrival, &mut context, trace).await?;
     Ok(Explanation {
         location: context.progress.location().map(|location| location.name.to_string()),
         outcome: outcome(&context),

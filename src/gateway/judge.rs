@@ -11,9 +11,11 @@ use serde_json::json;
 use super::answer::OwnAnswer;
 use super::context::{Progress, RequestContext};
 use super::headers::{self, Forwarded};
+use super::key_fetch;
+use super::metrics::Metrics;
 use super::target::Target;
 use crate::auth::expression::facts::Facts;
-use crate::auth::trace::Trace;
+use crate::auth::trace::{Step, Trace};
 use crate::auth::{Decision, Denial, Grant, Reason, Request, Scheme};
 use crate::path::EncodedSeparators;
 use crate::route::{Found, ListenerId};
@@ -30,10 +32,12 @@ pub struct Arrival<'a> {
     pub listener: ListenerId,
     /// Octets of its head, before anything was stripped.
     pub size: usize,
+    /// Told of what is found out for it.
+    pub metrics: &'a Metrics,
 }
 
 /// Judges a request and notes in its context how far it came. `None`: it is to be sent on.
-pub fn judge<T: Trace>(
+pub async fn judge<T: Trace>(
     arrival: &Arrival<'_>,
     context: &mut RequestContext,
     trace: &mut T,
@@ -58,7 +62,7 @@ pub fn judge<T: Trace>(
             let answer = turned(Some(target), Denial::of(Reason::MethodRefused), arrival, context)?;
             answer.allowing(&methods).map(Some)
         }
-        Found::Target(location) => enter(location, target, arrival, context, trace),
+        Found::Target(location) => enter(location, target, arrival, context, trace).await,
     }
 }
 
@@ -114,7 +118,7 @@ fn turned(
     failure(arrival, context, &denial)
 }
 
-fn enter<T: Trace>(
+async fn enter<T: Trace>(
     location: &Arc<Location>,
     target: Target,
     arrival: &Arrival<'_>,
@@ -122,15 +126,12 @@ fn enter<T: Trace>(
     trace: &mut T,
 ) -> Result<Option<OwnAnswer>> {
     let refused = refused_by_form(location, &target, arrival.head);
-    let decision = match refused {
-        Some(reason) => Decision::Deny(Denial::of(reason)),
-        None => {
-            let request = request_of(arrival, &target, context);
-            location.gate.decide(&request, trace)
-        }
+    let decided = match refused {
+        Some(reason) => Err(Denial::of(reason)),
+        None => decide(location, &target, arrival, context, trace).await,
     };
-    match decision {
-        Decision::Deny(denial) if refused.is_some() => {
+    match decided {
+        Err(denial) if refused.is_some() => {
             let answer = failure_at(location, arrival, &target, context, &denial)?;
             let answer = if denial.reason == Reason::MethodRefused {
                 answer.allowing(location.methods.allowed())?
@@ -140,14 +141,37 @@ fn enter<T: Trace>(
             context.progress = Progress::Turned { target: Some(target), denial: Some(denial) };
             Ok(Some(answer))
         }
-        Decision::Deny(denial) => {
+        Err(denial) => {
             let answer = failure_at(location, arrival, &target, context, &denial)?;
             context.progress = Progress::Denied { target, location: Arc::clone(location), denial };
             Ok(Some(answer))
         }
-        Decision::Allow(grant) => {
+        Ok(grant) => {
             context.progress = Progress::Granted { target, location: Arc::clone(location), grant };
             act(location, arrival, context)
+        }
+    }
+}
+
+/// Decides, and finds out what the decision depends on. No question is answered twice, so this ends.
+async fn decide<T: Trace>(
+    location: &Location,
+    target: &Target,
+    arrival: &Arrival<'_>,
+    context: &RequestContext,
+    trace: &mut T,
+) -> std::result::Result<Grant, Denial> {
+    let mut answered = Vec::new();
+    loop {
+        let request = Request { answered: &answered, ..request_of(arrival, target, context) };
+        match location.gate.decide(&request, trace) {
+            Decision::Allow(grant) => return Ok(grant),
+            Decision::Deny(denial) => return Err(denial),
+            Decision::Ask(question) => {
+                trace.note(Step::Asked(&question));
+                key_fetch::answer(&question, arrival.metrics, context.received).await;
+                answered.push(question);
+            }
         }
     }
 }
@@ -254,6 +278,7 @@ fn request_of<'r>(arrival: &Arrival<'r>, target: &'r Target, context: &RequestCo
         scheme: arrival.scheme,
         client: context.client,
         now: context.received,
+        answered: &[],
     }
 }
 
@@ -270,6 +295,7 @@ pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts:
             scheme: arrival.scheme,
             client: context.client,
             now: context.received,
+            answered: &[],
         },
     };
     use_facts(&Facts { request: &request, identity, outcome: None })

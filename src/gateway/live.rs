@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
@@ -48,6 +49,7 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
     let environment = snapshot::Environment {
         previous: previous.map(|edition| &edition.snapshot),
         observer: Arc::new(metrics.clone()),
+        now: SystemTime::now(),
     };
     let compiled = snapshot::compile(&config, &environment);
     problems.extend(compiled.problems);

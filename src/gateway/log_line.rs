@@ -80,6 +80,7 @@ fn with_facts<R>(context: &RequestContext, exchange: &Exchange<'_>, use_facts: i
         scheme: exchange.scheme,
         client: context.client,
         now: context.received,
+        answered: &[],
     };
     let address = context.attempts.tried.last().map(ToString::to_string);
     let outcome = Outcome {

@@ -1,9 +1,10 @@
 //! What do operators see in Prometheus? Every metric of the gateway, and nothing else.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use prometheus::core::Collector;
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
 use crate::auth::realm::{CacheObserver, Lookup};
@@ -22,6 +23,8 @@ pub struct Metrics {
     reloads: IntCounterVec,
     cache: IntCounterVec,
     key_refreshes: IntCounterVec,
+    key_fetches: IntCounterVec,
+    keys: KeyGauges,
     /// Client connections that are open.
     pub connections: IntGauge,
     /// Requests that are being served.
@@ -71,6 +74,12 @@ impl Maker {
         Ok(gauge)
     }
 
+    fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        let gauges = GaugeVec::new(Opts::new(name, help), labels)?;
+        self.0.register(Box::new(gauges.clone()))?;
+        Ok(gauges)
+    }
+
     fn durations(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
         let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
         let durations = HistogramVec::new(options, labels)?;
@@ -111,6 +120,12 @@ impl Metrics {
                 "Key files that changed and were read again.",
                 &["source", "result"],
             )?,
+            key_fetches: make.counter(
+                "portcullis_key_fetches_total",
+                "Times that an endpoint was asked for keys.",
+                &["source", "result"],
+            )?,
+            keys: KeyGauges::new(&make)?,
             handshake_failures: make.counter(
                 "portcullis_tls_handshake_failures_total",
                 "TLS handshakes with clients that failed.",
@@ -160,6 +175,33 @@ impl Metrics {
         self.key_refreshes.with_label_values(&[source, result]).inc();
     }
 
+    /// An endpoint was asked for keys.
+    pub fn keys_fetched(&self, source: &str, result: KeyRefresh, began: SystemTime, took: Duration) {
+        let good = match result {
+            KeyRefresh::Loaded => ("loaded", 1.0),
+            KeyRefresh::Failed => ("failed", 0.0),
+        };
+        self.key_fetches.with_label_values(&[source, good.0]).inc();
+        self.keys.success.with_label_values(&[source]).set(good.1);
+        let since_1970 = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.keys.fetched.with_label_values(&[source]).set(since_1970.as_secs_f64());
+        self.keys.took.with_label_values(&[source]).set(took.as_secs_f64());
+    }
+
+    /// The keys of an endpoint that are in use. Without any, there is no age.
+    pub fn keys_are(&self, source: &str, count: usize, age: Option<Duration>) {
+        self.keys.count.with_label_values(&[source]).set(u32::try_from(count).unwrap_or(u32::MAX).into());
+        match age {
+            Some(age) => self.keys.age.with_label_values(&[source]).set(age.as_secs_f64()),
+            None => drop(self.keys.age.remove_label_values(&[source])),
+        }
+    }
+
+    /// Forgets the gauges of sources that no longer run.
+    pub fn keep_only_key_sources<'s>(&self, names: impl Iterator<Item = &'s str>) {
+        self.keys.keep_only(names.collect());
+    }
+
     /// A client did not finish its TLS handshake.
     pub fn handshake_failed(&self, listener: &str) {
         self.handshake_failures.with_label_values(&[listener]).inc();
@@ -172,6 +214,45 @@ impl Metrics {
             log::error!("metrics cannot be written: {error}");
         }
         text
+    }
+}
+
+/// What is known of the keys of each endpoint.
+#[derive(Debug, Clone)]
+struct KeyGauges {
+    age: GaugeVec,
+    count: GaugeVec,
+    fetched: GaugeVec,
+    success: GaugeVec,
+    took: GaugeVec,
+}
+
+impl KeyGauges {
+    fn new(make: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            age: make.gauges("portcullis_keys_age_seconds", "Time since the keys in use were fetched.", &["source"])?,
+            count: make.gauges("portcullis_keys", "Keys in use.", &["source"])?,
+            fetched: make.gauges("portcullis_keys_last_fetch_timestamp_seconds", "Last fetch.", &["source"])?,
+            success: make.gauges(
+                "portcullis_keys_last_fetch_success",
+                "1 if the last fetch gave keys.",
+                &["source"],
+            )?,
+            took: make.gauges("portcullis_keys_last_fetch_duration_seconds", "What it took.", &["source"])?,
+        })
+    }
+
+    fn keep_only(&self, names: Vec<&str>) {
+        for family in self.count.collect() {
+            for metric in family.get_metric() {
+                let own = metric.get_label().iter().map(|label| label.value());
+                for gone in own.filter(|own| !names.contains(own)) {
+                    for gauges in [&self.age, &self.count, &self.fetched, &self.success, &self.took] {
+                        drop(gauges.remove_label_values(&[gone]));
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod drain;
 pub mod explain;
 mod headers;
 mod judge;
+pub mod key_fetch;
 pub mod live;
 mod log_line;
 pub mod metrics;

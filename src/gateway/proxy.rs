@@ -66,10 +66,10 @@ impl Proxy {
     }
 
     /// How a request came in.
-    fn arrival<'s>(&self, session: &'s Session) -> Result<Arrival<'s>> {
+    fn arrival<'s>(&'s self, session: &'s Session) -> Result<Arrival<'s>> {
         match self.listener(session) {
             Some((listener, Entrance { scheme, .. })) => {
-                Ok(Arrival { head: session.req_header(), scheme, listener, size: 0 })
+                Ok(Arrival { head: session.req_header(), scheme, listener, size: 0, metrics: &self.metrics })
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request came in through no listener")),
         }
@@ -120,7 +120,7 @@ impl ProxyHttp for Proxy {
         let size = headers::size(session.req_header());
         headers::strip_client_claims(session.req_header_mut(), &edition.snapshot.identity_names);
         let arrival = Arrival { size, ..self.arrival(session)? };
-        let answer = judge::judge(&arrival, context, &mut NoTrace)?;
+        let answer = judge::judge(&arrival, context, &mut NoTrace).await?;
         self.count_decision(context);
         match answer {
             None => Ok(false),

@@ -87,6 +87,9 @@ impl Reloader {
                 for source in &running.snapshot.key_sources {
                     report(source.name(), source.refresh(Reread::IfChanged), &metrics);
                 }
+                for source in &running.snapshot.per_request_sources {
+                    source.refresh(|refresh| report(source.name(), refresh, &metrics));
+                }
             });
             if let Err(error) = read.await {
                 log::error!("key files could not be looked at: {error}");
@@ -109,14 +112,14 @@ fn report(source: &str, refresh: Refresh, metrics: &Metrics) {
     match refresh {
         Refresh::Unchanged => {}
         Refresh::Loaded { warnings } => {
-            log::info!("{source}: the keys changed and are in use");
+            log::info!("keys of {source}: they changed and are in use");
             for warning in warnings {
-                log::warn!("{source}: {warning}");
+                log::warn!("keys of {source}: {warning}");
             }
             metrics.keys_refreshed(source, KeyRefresh::Loaded);
         }
         Refresh::Failed(error) => {
-            log::error!("{source}: {error}; the last good keys stay in use");
+            log::error!("keys of {source}: {error}; the last good keys stay in use");
             metrics.keys_refreshed(source, KeyRefresh::Failed);
         }
     }

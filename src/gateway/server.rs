@@ -16,6 +16,7 @@ use super::accept::{self, Certificates, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
 use super::admin::{Admin, Readiness};
 use super::drain::OpenConnections;
+use super::key_fetch;
 use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
 use super::proxy::{Entrance, Proxy};
@@ -101,11 +102,14 @@ async fn serve(
     }
     let readiness = Arc::new(Readiness::default());
     if let Some(door) = admin_door {
-        tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness)));
+        tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness), Arc::clone(&live)));
     }
     let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), certificates, metrics });
     let watching = Arc::clone(&reloader);
-    tokio::spawn(async move { tokio::join!(watching.watch_key_files(), watching.watch_names()) });
+    tokio::spawn(async move {
+        let fresh = key_fetch::keep_fresh(&watching.live, &watching.metrics);
+        tokio::join!(watching.watch_key_files(), watching.watch_names(), fresh)
+    });
 
     readiness.begin();
     log::info!("ready");
@@ -123,9 +127,9 @@ fn admin_door(config: &Config) -> Result<Option<Door>, StartError> {
 }
 
 /// Answers operators until the process ends. Their connections are not waited for.
-async fn serve_operators(door: Door, metrics: Metrics, readiness: Arc<Readiness>) {
+async fn serve_operators(door: Door, metrics: Metrics, readiness: Arc<Readiness>, live: Arc<Live>) {
     let (_never, ends) = watch::channel(false);
-    let app = Arc::new(Admin { metrics: metrics.clone(), readiness });
+    let app = Arc::new(Admin { metrics: metrics.clone(), readiness, live });
     accept::accept(door, Hall { app, shutdown: ends, open: Arc::default(), metrics }).await;
 }
 

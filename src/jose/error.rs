@@ -207,7 +207,7 @@ const ENCRYPTED_PRIVATE_KEY: &str =
 impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Json(error) => write!(f, "{error}"),
+            Self::Json(error) => write!(f, "not a JWK Set: {error}"),
             Self::MissingMember(name) => write!(f, "member `{name}` is missing"),
             Self::BadMember(name, problem) => write!(f, "member `{name}` {problem}"),
             Self::WeakRsa(bits) => write!(f, "an RSA key of {bits} bits is too weak: 2048 are needed"),

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn class_3_a_short_secret_is_no_key() {
+    fn class_03_a_short_secret_is_no_key() {
         for length in 0..32 {
             let error = keys(KeyFormat::Secret(SecretEncoding::Utf8), &SECRET[..length], &policy()).unwrap_err();
             assert!(!error.to_string().contains("a-string"), "{error}");

@@ -1,19 +1,31 @@
 //! Which keys are there now, and where did they come from?
 //!
-//! A source is read at load and again when its file changes; readers never wait for it.
+//! A source is read at load, and again when its file changes or its endpoint publishes others; readers never wait.
 
+mod discovery;
+mod fetch;
 mod load;
+mod per_request;
+mod remote;
+mod saved_copy;
+mod schedule;
 mod source;
 mod table;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use crate::jose::{AlgorithmSet, DecryptionKey, JwsAlgorithm, KeyManagement, KeyManagementSet, VerificationKey};
 use table::KeyTable;
 
+pub use fetch::{FetchError, without_query};
 pub use load::{Algorithms, KeyFormat, KeyPolicy, Keys, Purpose, SecretEncoding, SourceError};
-pub use source::{Definition, KeySource, Origin, Refresh, Reread};
+pub use per_request::{Looked, NoKeys, PerRequestDefinition, PerRequestPlace, PerRequestSource, is_plain_segment};
+pub use remote::{Endpoint, Needed, Presence, Remote, RemoteDefinition};
+pub use schedule::Times;
+pub use source::{Definition, Fetch, KeySource, Origin, Refresh, Reread};
 
 /// At most this many keys are tried for one token.
 const MOST_TRIES: usize = 16;
@@ -50,6 +62,22 @@ impl LoadedKeys {
     /// Which load this is.
     pub fn generation(&self) -> Generation {
         self.generation
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.verification().is_empty() && self.decryption().is_empty()
+    }
+
+    /// How many keys there are; one that does both counts once, as far as its id tells.
+    pub fn count(&self) -> usize {
+        self.verification().len().max(self.decryption().len())
+    }
+
+    /// The key ids, each once.
+    pub fn key_ids(&self) -> BTreeSet<&str> {
+        let verifying = self.verification().iter().filter_map(VerificationKey::kid);
+        verifying.chain(self.decryption().iter().filter_map(DecryptionKey::kid)).collect()
     }
 
     /// The keys that signatures are verified with.
@@ -89,6 +117,17 @@ impl KeyRing {
     /// Whether keys of this generation are still in use.
     pub fn is_current(&self, generation: Generation) -> bool {
         self.sources.iter().any(|source| source.generation() == generation)
+    }
+
+    /// The endpoints that may be asked now whether they publish other keys.
+    pub fn askable(&self, now: SystemTime) -> Vec<Arc<KeySource>> {
+        let askable = |source: &&Arc<KeySource>| source.remote().is_some_and(|remote| remote.may_be_asked(now));
+        self.sources.iter().filter(askable).cloned().collect()
+    }
+
+    /// Whether an endpoint has not given any key, so that nobody can say what its keys would be good for.
+    pub fn lacks_keys(&self) -> bool {
+        self.sources.iter().any(|source| source.remote().is_some() && source.current().is_empty())
     }
 
     /// The keys of all sources, as they are now.

@@ -10,7 +10,9 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
-use super::load::{self, KeyFormat, KeyPolicy, SourceError};
+use super::fetch::FetchError;
+use super::load::{self, KeyFormat, KeyPolicy, Keys, SourceError};
+use super::remote::{Content, Remote, RemoteDefinition};
 use super::{Generation, LoadedKeys};
 
 /// Larger files are not read.
@@ -34,6 +36,8 @@ pub enum Origin {
     File(PathBuf),
     /// In the configuration.
     Inline(Zeroizing<Vec<u8>>),
+    /// At an endpoint, which is asked again and again.
+    Remote(RemoteDefinition),
 }
 
 impl fmt::Debug for Origin {
@@ -41,6 +45,7 @@ impl fmt::Debug for Origin {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
             Self::Inline(_) => f.write_str("Inline(…)"),
+            Self::Remote(definition) => f.debug_tuple("Remote").field(definition).finish(),
         }
     }
 }
@@ -51,8 +56,16 @@ pub struct KeySource {
     name: String,
     definition: Definition,
     current: ArcSwap<LoadedKeys>,
+    feed: Feed,
+}
+
+/// What has to be known for reading a source again.
+#[derive(Debug)]
+enum Feed {
+    Inline,
     /// The file as it was last read.
-    seen: Mutex<Seen>,
+    File(Mutex<Seen>),
+    Remote(Box<Remote>),
 }
 
 /// What came of reading a source again.
@@ -92,14 +105,51 @@ struct Stamp {
     inode: u64,
 }
 
+/// What came of fetching.
+#[derive(Debug)]
+pub enum Fetch {
+    /// Keys are published as before.
+    Unchanged,
+    /// Other keys are in use.
+    Loaded {
+        /// What there is to say of them, one line each.
+        warnings: Vec<String>,
+    },
+    /// Nothing usable is published, or nobody answers; the last good keys stay.
+    Failed(FetchError),
+}
+
 impl KeySource {
-    /// Reads a source for the first time; gives warnings with it, one line each.
-    pub fn open(name: String, definition: Definition) -> Result<(Self, Vec<String>), SourceError> {
-        let stamp = definition.stamp();
-        let loaded = definition.read()?;
-        let seen = Mutex::new(stamp.map_or(Seen::Bad(None), Seen::Good));
-        let current = ArcSwap::from_pointee(LoadedKeys::new(loaded.keys));
-        Ok((Self { name, definition, current, seen }, loaded.warnings))
+    /// Reads a source for the first time; gives warnings with it, one line each. Nothing is fetched: a remote source
+    /// has the keys of its saved copy, or none.
+    pub fn open(name: String, definition: Definition, now: SystemTime) -> Result<(Self, Vec<String>), SourceError> {
+        let (feed, keys, warnings) = match &definition.origin {
+            Origin::Remote(remote) => {
+                let remote = Remote::new(remote.clone())?;
+                let (keys, warnings) = saved_keys(&remote, &definition, now);
+                (Feed::Remote(Box::new(remote)), keys, warnings)
+            }
+            Origin::Inline(_) => {
+                let loaded = definition.read()?;
+                (Feed::Inline, loaded.keys, loaded.warnings)
+            }
+            Origin::File(_) => {
+                let stamp = definition.stamp();
+                let loaded = definition.read()?;
+                let seen = Mutex::new(stamp.map_or(Seen::Bad(None), Seen::Good));
+                (Feed::File(seen), loaded.keys, loaded.warnings)
+            }
+        };
+        let current = ArcSwap::from_pointee(LoadedKeys::new(keys));
+        Ok((Self { name, definition, current, feed }, warnings))
+    }
+
+    /// The endpoint, if the source is remote.
+    pub fn remote(&self) -> Option<&Remote> {
+        match &self.feed {
+            Feed::Remote(remote) => Some(remote),
+            Feed::Inline | Feed::File(_) => None,
+        }
     }
 
     /// Its place in the configuration, for people.
@@ -122,12 +172,12 @@ impl KeySource {
         self.current.load().generation()
     }
 
-    /// Reads the source again, if there is reason to. One that became bad leaves the last good keys in use.
+    /// Reads the file again, if there is reason to. One that became bad leaves the last good keys in use.
     pub fn refresh(&self, reread: Reread) -> Refresh {
-        if matches!(self.definition.origin, Origin::Inline(_)) {
+        let Feed::File(seen) = &self.feed else {
             return Refresh::Unchanged;
-        }
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        };
+        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.definition.stamp();
         match (*seen, reread) {
             (Seen::Good(before), _) if Some(before) == stamp => return Refresh::Unchanged,
@@ -146,6 +196,72 @@ impl KeySource {
             }
         }
     }
+
+    /// Asks the endpoint of a remote source, and waits for its answer. A set without usable keys replaces nothing.
+    pub fn fetch(&self, now: SystemTime) -> Fetch {
+        let Feed::Remote(remote) = &self.feed else {
+            return Fetch::Unchanged;
+        };
+        let published = match remote.fetch() {
+            Ok(published) => published,
+            Err(error) => {
+                remote.end(Err(()), now);
+                return Fetch::Failed(error);
+            }
+        };
+        let content = remote.compare(&published.body);
+        let loaded = match content {
+            Content::Same => Ok(Vec::new()),
+            Content::New => self.take(&published.body),
+        };
+        remote.end(loaded.as_ref().map(|_| &published).map_err(|_| ()), now);
+        match loaded {
+            Ok(warnings) => {
+                remote.loaded_from(published.body);
+                remote.to_be_saved(content);
+                match content {
+                    Content::Same => Fetch::Unchanged,
+                    Content::New => Fetch::Loaded { warnings },
+                }
+            }
+            Err(error) => {
+                let endpoint = &remote.definition().endpoint;
+                Fetch::Failed(FetchError::Failed(format!("GET {endpoint}: {error}")))
+            }
+        }
+    }
+
+    /// Takes published keys into use, and gives warnings.
+    fn take(&self, body: &[u8]) -> Result<Vec<String>, SourceError> {
+        let loaded = load::keys(self.definition.format, body, &self.definition.policy)?;
+        self.current.store(Arc::new(LoadedKeys::new(loaded.keys)));
+        Ok(loaded.warnings)
+    }
+
+    /// Gives up the keys of a remote source that have been good for too long; tells whether it did.
+    pub fn give_up_stale(&self, now: SystemTime) -> bool {
+        let stale = self.remote().is_some_and(|remote| remote.gives_up(now));
+        if stale {
+            self.current.store(Arc::new(LoadedKeys::new(Keys::default())));
+        }
+        stale
+    }
+}
+
+/// The keys of the copy that was saved, if there is a good one.
+fn saved_keys(remote: &Remote, definition: &Definition, now: SystemTime) -> (Keys, Vec<String>) {
+    let read = |copy: Vec<u8>| match load::keys(definition.format, &copy, &definition.policy) {
+        Ok(loaded) => {
+            remote.loaded_from(copy);
+            (loaded.keys, loaded.warnings)
+        }
+        Err(error) => (Keys::default(), vec![format!("the saved copy is not used: {error}")]),
+    };
+    match remote.saved(now) {
+        None => (Keys::default(), Vec::new()),
+        Some(Ok(copy)) => read(copy),
+        Some(Err(error)) => (Keys::default(), vec![error.to_string()]),
+    }
 }
 
 impl Definition {
@@ -157,6 +273,7 @@ impl Definition {
 
     fn read(&self) -> Result<load::Loaded, SourceError> {
         match &self.origin {
+            Origin::Remote(_) => Err(SourceError::new("keys that are fetched cannot be read")),
             Origin::Inline(octets) => load::keys(self.format, octets, &self.policy),
             Origin::File(path) => {
                 let octets = octets_of(path)?;
@@ -211,9 +328,9 @@ mod tests {
     fn class_32_a_file_that_became_bad_leaves_the_last_good_keys_and_is_reported_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        assert!(KeySource::open("s".into(), secret_file(&path)).is_err());
+        assert!(KeySource::open("s".into(), secret_file(&path), SystemTime::UNIX_EPOCH).is_err());
         fs::write(&path, "a-string-secret-at-least-256-bits-long\n").unwrap();
-        let (source, _) = KeySource::open("s".into(), secret_file(&path)).unwrap();
+        let (source, _) = KeySource::open("s".into(), secret_file(&path), SystemTime::UNIX_EPOCH).unwrap();
         let first = source.generation();
         assert_eq!(source.refresh(Reread::IfChanged), Refresh::Unchanged);
         assert_eq!(source.refresh(Reread::UnlessGood), Refresh::Unchanged);

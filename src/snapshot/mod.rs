@@ -11,10 +11,10 @@ use std::sync::Arc;
 use crate::auth::credential::TokenNames;
 use crate::auth::expression::template::Template;
 use crate::auth::realm::Realm;
-use crate::keys::KeySource;
+use crate::keys::{KeySource, PerRequestSource};
 use crate::route::RouteTable;
 
-pub use compile::{Compiled, Environment, compile};
+pub use compile::{Compiled, Environment, compile, key_source_name};
 pub use location::{Action, EncodedSlash, HeaderEdit, Location, Methods, Redirect, TokenRemoval};
 pub use response::{Answer, Answers, Fixed, ResponseHeaders};
 pub use upstream::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub realms: Vec<Arc<Realm>>,
     /// What is to be read again when its file changes.
     pub key_sources: Vec<Arc<KeySource>>,
+    /// Keys that requests name.
+    pub per_request_sources: Vec<Arc<PerRequestSource>>,
     /// What a line of the access log looks like.
     pub log_format: LogFormat,
 }

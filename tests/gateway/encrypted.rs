@@ -5,7 +5,7 @@ mod forged;
 mod kinds;
 mod minted;
 mod refused;
-mod sealed;
+pub mod sealed;
 
 use std::cell::{Cell, RefCell};
 

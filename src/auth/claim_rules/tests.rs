@@ -38,7 +38,7 @@ fn class_11_times_are_compared_at_their_edges_and_never_overflow() {
 }
 
 #[test]
-fn class_9_a_time_of_the_wrong_type_never_passes() {
+fn class_09_a_time_of_the_wrong_type_never_passes() {
     let max_age = ClaimRules { max_age: Some(Duration::from_secs(60)), ..ClaimRules::default() };
     for name in ["exp", "nbf", "iat"] {
         for value in ["null", r#""1800000000""#, "true", "[]", "[1800000000]", "{}", "1e400", "-1e400"] {
@@ -55,7 +55,7 @@ fn class_9_a_time_of_the_wrong_type_never_passes() {
 }
 
 #[test]
-fn class_9_configured_issuer_and_audience_are_required_and_exact() {
+fn class_09_configured_issuer_and_audience_are_required_and_exact() {
     let rules = ClaimRules {
         issuer: Some(vec!["https://id.example.com".into()]),
         audience: Some(vec!["app".into(), "other".into()]),

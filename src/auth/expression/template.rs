@@ -94,11 +94,20 @@ impl Template {
         Some(text)
     }
 
-    /// Whether an expression in it reads what `named` says, such as `request.host`.
-    pub fn mentions(&self, named: &str) -> bool {
-        self.parts.iter().any(|part| match part {
-            Part::Text(_) => false,
-            Part::Expression(expression) => expression.source().contains(named),
+    /// The text with `value` in the place of every value.
+    pub fn render_sample(&self, value: &str) -> String {
+        let text = |part: &Part| match part {
+            Part::Text(literal) => literal.to_string(),
+            Part::Expression(_) => value.to_owned(),
+        };
+        self.parts.iter().map(text).collect()
+    }
+
+    /// The expressions in it.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Expression(expression) => Some(expression),
         })
     }
 

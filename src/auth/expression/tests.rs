@@ -49,6 +49,7 @@ fn request(head: &Parts) -> Request<'_> {
         scheme: Scheme::Https,
         client: Some("192.0.2.7".parse().unwrap()),
         now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        answered: &[],
     }
 }
 

@@ -98,6 +98,18 @@ pub(super) fn duration(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<D
     parsed("a duration", value, decoder, scalar::duration)
 }
 
+/// A duration that is not shorter than this.
+pub(super) fn duration_from(least: Duration) -> impl FnOnce(&Value<'_>, &mut Decoder<'_>) -> Option<Duration> {
+    move |value, decoder| {
+        let written = duration(value, decoder)?;
+        if written < least {
+            value.problem(format!("{written:?} is too short: {least:?} at least"), decoder);
+            return None;
+        }
+        Some(written)
+    }
+}
+
 /// An address that we listen on.
 pub(super) fn socket_address(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<SocketAddr>> {
     located(|value: &Value<'_>, decoder: &mut Decoder<'_>| {

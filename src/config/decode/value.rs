@@ -56,6 +56,14 @@ impl<'n> Value<'n> {
         matches!(self.node.kind, Kind::Mapping(_))
     }
 
+    /// The text of a scalar, for those who look before they read.
+    pub fn scalar(&self) -> Option<&'n str> {
+        match &self.node.kind {
+            Kind::Scalar { text, .. } => Some(text.as_str()),
+            Kind::Sequence(_) | Kind::Mapping(_) | Kind::Broken => None,
+        }
+    }
+
     /// The text of a scalar; null is none. `expected` names what is wanted, as in "expected a duration".
     pub fn text(&self, expected: &str, decoder: &mut Decoder<'_>) -> Option<&'n str> {
         match &self.node.kind {

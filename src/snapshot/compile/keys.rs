@@ -1,51 +1,80 @@
 //! Which keys does each key set of the file give?
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
 use super::Compiler;
-use crate::config::schema::{self, KeyOrigin, TokenKind};
-use crate::config::{Config, Located, Place, did_you_mean};
-use crate::jose::{
-    AlgorithmSet, ContentEncryption, ContentEncryptionSet, JwsAlgorithm, KeyManagement, KeyManagementSet, WeakKeys,
-};
+use crate::config::schema::{self, KeyFile, KeyOrigin, TokenKind};
+use crate::config::{Config, Located, Place};
+use crate::jose::WeakKeys;
 use crate::keys::{
-    Algorithms, Definition, KeyFormat, KeyPolicy, KeySource, Origin, Purpose, Refresh, Reread, SecretEncoding,
+    Definition, Endpoint, KeyFormat, KeyPolicy, KeySource, Needed, Origin, PerRequestDefinition, PerRequestPlace,
+    PerRequestSource, Purpose, Refresh, RemoteDefinition, Reread, SecretEncoding, Times, without_query,
 };
+
+/// The sources of a key set.
+#[derive(Debug, Default)]
+pub(super) struct KeySet {
+    /// The same for every request.
+    pub fixed: Vec<Arc<KeySource>>,
+    /// Named by requests.
+    pub named: Vec<Arc<PerRequestSource>>,
+}
 
 impl<'c> Compiler<'c> {
     pub(super) fn compile_key_sets(&mut self) {
         let config = self.config;
-        for set in &config.keys {
+        for written in &config.keys {
             let before = self.problems.len();
-            let purpose = purpose_of(config, &set.name);
-            let sources: Vec<_> = set.sources.iter().filter_map(|source| self.key_source(source, purpose)).collect();
-            let whole = self.problems.len() == before && !sources.is_empty();
-            self.key_sets.insert(&set.name.value, whole.then_some(sources));
+            let purpose = purpose_of(config, &written.name);
+            let mut set = KeySet::default();
+            for source in &written.sources {
+                self.key_source(key_source_name(&written.name, source), source, purpose, &mut set);
+            }
+            let whole = self.problems.len() == before && !written.sources.is_empty();
+            self.key_sets.insert(&written.name.value, whole.then_some(set));
         }
     }
 
-    fn key_source(&mut self, source: &schema::KeySource, purpose: Purpose) -> Option<Arc<KeySource>> {
-        let (definition, place) = self.definition(source, purpose)?;
-        let same = |known: &&Arc<KeySource>| *known.definition() == definition;
-        if let Some(known) = self.environment.previous.and_then(|previous| previous.key_sources.iter().find(same)) {
-            return match known.refresh(Reread::UnlessGood) {
-                Refresh::Unchanged => Some(Arc::clone(known)),
-                Refresh::Loaded { warnings } => {
-                    self.source_warnings(&place, warnings);
-                    Some(Arc::clone(known))
-                }
-                Refresh::Failed(error) => {
-                    self.problem(&place, error.to_string());
-                    None
-                }
-            };
+    fn key_source(&mut self, name: String, source: &schema::KeySource, purpose: Purpose, set: &mut KeySet) {
+        let algorithms = source.algorithms.as_ref().map(|names| self.key_algorithms(names));
+        let algorithms = match algorithms {
+            None => None,
+            Some(Some(known)) => Some(known),
+            Some(None) => return,
+        };
+        let weak = match source.weak_keys {
+            schema::WeakKeys::Refuse => WeakKeys::Refuse,
+            schema::WeakKeys::DangerouslyAllow => WeakKeys::DangerouslyAllow,
+        };
+        let policy = KeyPolicy { algorithms, kid: source.kid.clone(), weak, purpose };
+        if let Some(lifetime) = source.cache {
+            set.named.extend(self.per_request_source(name, source, lifetime, policy));
+        } else {
+            set.fixed.extend(self.fixed_source(name, source, policy));
         }
-        match KeySource::open(source.place.path.clone(), definition) {
+    }
+
+    fn fixed_source(&mut self, name: String, source: &schema::KeySource, policy: KeyPolicy) -> Option<Arc<KeySource>> {
+        let (origin, place) = fixed_origin(&source.from);
+        let definition = Definition { origin, format: format_of(&source.from), policy };
+        let same = |known: &&Arc<KeySource>| *known.definition() == definition;
+        let known = self.environment.previous.and_then(|previous| previous.key_sources.iter().find(same));
+        let opened = match known {
+            Some(known) => match known.refresh(Reread::UnlessGood) {
+                Refresh::Unchanged => Ok((Arc::clone(known), Vec::new())),
+                Refresh::Loaded { warnings } => Ok((Arc::clone(known), warnings)),
+                Refresh::Failed(error) => Err(error),
+            },
+            None => KeySource::open(name, definition, self.environment.now)
+                .map(|(opened, warnings)| (Arc::new(opened), warnings)),
+        };
+        match opened {
             Ok((opened, warnings)) => {
-                self.source_warnings(&place, warnings);
-                Some(Arc::new(opened))
+                warnings.into_iter().for_each(|warning| self.warning(&place, warning));
+                Some(opened)
             }
             Err(error) => {
                 self.problem(&place, error.to_string());
@@ -54,99 +83,89 @@ impl<'c> Compiler<'c> {
         }
     }
 
-    fn source_warnings(&mut self, place: &Place, warnings: Vec<String>) {
-        for warning in warnings {
-            self.warning(place, warning);
-        }
-    }
-
-    fn definition(&mut self, source: &schema::KeySource, purpose: Purpose) -> Option<(Definition, Place)> {
-        let algorithms = match &source.algorithms {
-            Some(names) => Some(self.key_algorithms(names)?),
-            None => None,
-        };
-        let weak = match source.weak_keys {
-            schema::WeakKeys::Refuse => WeakKeys::Refuse,
-            schema::WeakKeys::DangerouslyAllow => WeakKeys::DangerouslyAllow,
-        };
-        let policy = KeyPolicy { algorithms, kid: source.kid.clone(), weak, purpose };
-        let file = |path: &Located<std::path::PathBuf>| (Origin::File(path.value.clone()), path.place.clone());
-        let inline = |secret: &Located<crate::config::Secret>| {
-            (Origin::Inline(Zeroizing::new(secret.expose().to_vec())), secret.place.clone())
-        };
-        let ((origin, place), format) = match &source.from {
-            KeyOrigin::JwksFile(path) => (file(path), KeyFormat::Jwks),
-            KeyOrigin::PemFile(path) => (file(path), KeyFormat::Pem),
-            KeyOrigin::Jwks(text) => (inline(text), KeyFormat::Jwks),
-            // The octets are decoded already.
-            KeyOrigin::Secret(secret) => (inline(secret), KeyFormat::Secret(SecretEncoding::Utf8)),
-            KeyOrigin::SecretFile(path, encoding) => (file(path), KeyFormat::Secret(secret_encoding(*encoding))),
-        };
-        Some((Definition { origin, format, policy }, place))
-    }
-
-    /// What keys may be used for, by the names of algorithms of either kind.
-    fn key_algorithms(&mut self, names: &[Located<String>]) -> Option<Algorithms> {
-        let mut signature = Vec::new();
-        let mut key_management = Vec::new();
-        let before = self.problems.len();
-        for name in names {
-            match (JwsAlgorithm::from_name(name), KeyManagement::from_name(name)) {
-                (Some(algorithm), _) => signature.push(algorithm),
-                (None, Some(algorithm)) => key_management.push(algorithm),
-                (None, None) => {
-                    let signatures = JwsAlgorithm::ALL.iter().map(|algorithm| algorithm.name());
-                    let known = signatures.chain(KeyManagement::ALL.iter().map(|algorithm| algorithm.name()));
-                    self.no_algorithm("algorithm of a key", name, known);
-                }
+    fn per_request_source(
+        &mut self,
+        name: String,
+        source: &schema::KeySource,
+        lifetime: Duration,
+        policy: KeyPolicy,
+    ) -> Option<Arc<PerRequestSource>> {
+        let (template, place) = match &source.from {
+            KeyOrigin::JwksFile(file) | KeyOrigin::PemFile(file) | KeyOrigin::SecretFile(file, _) => {
+                (&file.name, PerRequestPlace::File(file.folder.clone()))
             }
-        }
-        let known = self.problems.len() == before;
-        known.then(|| Algorithms {
-            signature: signature.into_iter().collect(),
-            key_management: key_management.into_iter().collect(),
+            KeyOrigin::JwksUrl(url, _) | KeyOrigin::Discovery(url, _) => {
+                let Origin::Remote(mut remote) = fixed_origin(&source.from).0 else { return None };
+                remote.times.refresh = lifetime;
+                (url, PerRequestPlace::Remote(remote))
+            }
+            KeyOrigin::Jwks(_) | KeyOrigin::Secret(_) => return None,
+        };
+        self.judge_name(template, &place)?;
+        let template = template.value.clone();
+        let definition = PerRequestDefinition { template, place, format: format_of(&source.from), policy, lifetime };
+        let same = |known: &&Arc<PerRequestSource>| *known.definition() == definition;
+        let known = self.environment.previous.and_then(|previous| previous.per_request_sources.iter().find(same));
+        Some(match known {
+            Some(known) => Arc::clone(known),
+            None => Arc::new(PerRequestSource::new(name, definition)),
         })
     }
+}
 
-    /// Signature algorithms by name; every unknown one is reported.
-    pub(super) fn algorithms(&mut self, names: &[Located<String>]) -> Option<AlgorithmSet> {
-        self.by_name("signature algorithm", names, &JwsAlgorithm::ALL, JwsAlgorithm::name)
+/// What logs and metrics call a source: its key set, and where it is. The same as long as these are.
+pub fn key_source_name(set: &str, source: &schema::KeySource) -> String {
+    let place = match &source.from {
+        KeyOrigin::JwksFile(file) | KeyOrigin::PemFile(file) | KeyOrigin::SecretFile(file, _) => file.name.as_str(),
+        KeyOrigin::JwksUrl(url, _) | KeyOrigin::Discovery(url, _) => without_query(url),
+        KeyOrigin::Jwks(_) | KeyOrigin::Secret(_) => "inline",
+    };
+    format!("{set} ({place})")
+}
+
+fn fixed_origin(from: &KeyOrigin) -> (Origin, Place) {
+    let file = |file: &KeyFile| (Origin::File(file.path()), file.name.place.clone());
+    let inline = |secret: &Located<crate::config::Secret>| {
+        (Origin::Inline(Zeroizing::new(secret.expose().to_vec())), secret.place.clone())
+    };
+    let remote = |endpoint: Endpoint, url: &Located<String>, keys: &schema::RemoteKeys| {
+        (Origin::Remote(remote_definition(endpoint, keys)), url.place.clone())
+    };
+    match from {
+        KeyOrigin::JwksFile(name) | KeyOrigin::PemFile(name) | KeyOrigin::SecretFile(name, _) => file(name),
+        KeyOrigin::Jwks(text) | KeyOrigin::Secret(text) => inline(text),
+        KeyOrigin::JwksUrl(url, keys) => remote(Endpoint::Jwks(url.value.clone()), url, keys),
+        KeyOrigin::Discovery(issuer, keys) => remote(Endpoint::Discovery(issuer.value.clone()), issuer, keys),
     }
+}
 
-    /// Key management algorithms by name.
-    pub(super) fn key_management(&mut self, names: &[Located<String>]) -> Option<KeyManagementSet> {
-        self.by_name("key management algorithm", names, &KeyManagement::ALL, KeyManagement::name)
+fn remote_definition(endpoint: Endpoint, keys: &schema::RemoteKeys) -> RemoteDefinition {
+    RemoteDefinition {
+        endpoint,
+        times: Times {
+            refresh: keys.refresh,
+            stale_for: keys.stale_for,
+            unknown_kid_cooldown: keys.unknown_kid_cooldown,
+        },
+        timeout: keys.timeout,
+        needed: match keys.required {
+            schema::Required::Yes => Needed::ForReadiness,
+            schema::Required::No => Needed::WhenAsked,
+        },
+        saved_copy: keys.saved_copy.as_ref().map(|file| file.value.clone()),
+        ca: keys.ca.as_ref().map(|file| file.value.clone()),
     }
+}
 
-    /// Content encryption algorithms by name.
-    pub(super) fn content_encryption(&mut self, names: &[Located<String>]) -> Option<ContentEncryptionSet> {
-        self.by_name("content encryption algorithm", names, &ContentEncryption::ALL, ContentEncryption::name)
-    }
-
-    fn by_name<A: Copy, S: FromIterator<A>>(
-        &mut self,
-        kind: &str,
-        names: &[Located<String>],
-        all: &[A],
-        name_of: impl Fn(A) -> &'static str,
-    ) -> Option<S> {
-        let mut known = Vec::new();
-        for name in names {
-            match all.iter().find(|algorithm| name_of(**algorithm) == name.as_str()) {
-                Some(algorithm) => known.push(*algorithm),
-                None => self.no_algorithm(kind, name, all.iter().map(|algorithm| name_of(*algorithm))),
-            }
+fn format_of(from: &KeyOrigin) -> KeyFormat {
+    match from {
+        KeyOrigin::JwksFile(_) | KeyOrigin::Jwks(_) | KeyOrigin::JwksUrl(..) | KeyOrigin::Discovery(..) => {
+            KeyFormat::Jwks
         }
-        (known.len() == names.len() && !known.is_empty()).then(|| known.into_iter().collect())
-    }
-
-    fn no_algorithm<'n>(&mut self, kind: &str, name: &Located<String>, known: impl Iterator<Item = &'n str>) {
-        let hint = did_you_mean(name, known);
-        let what = match name.as_str() {
-            "none" => "\"none\" is never accepted".to_owned(),
-            _ => format!("no {kind} {:?}{hint}", name.value),
-        };
-        self.problem(&name.place, what);
+        KeyOrigin::PemFile(_) => KeyFormat::Pem,
+        // The octets are decoded already.
+        KeyOrigin::Secret(_) => KeyFormat::Secret(SecretEncoding::Utf8),
+        KeyOrigin::SecretFile(_, encoding) => KeyFormat::Secret(secret_encoding(*encoding)),
     }
 }
 

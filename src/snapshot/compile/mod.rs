@@ -1,8 +1,10 @@
 //! What does a configuration mean? The one translator from what was written to what is run, or every problem with it.
 
 mod access;
+mod algorithms;
 mod keys;
 mod locations;
+mod named_keys;
 mod proofs;
 mod realms;
 mod responses;
@@ -12,13 +14,15 @@ mod upstreams;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use self::keys::KeySet;
+pub use self::keys::key_source_name;
 use super::{IdentityNames, Listener, LogFormat, RedirectToHttps, Snapshot};
 use crate::auth::credential::TokenNames;
 use crate::auth::expression::fields::Scope;
 use crate::auth::realm::{CacheObserver, Realm};
 use crate::config::{Config, Located, Place, Problem, did_you_mean, schema};
-use crate::keys::KeySource;
 use crate::path::NormalPath;
 
 /// A configuration, compiled.
@@ -39,6 +43,8 @@ pub struct Environment<'e> {
     pub previous: Option<&'e Snapshot>,
     /// Who is told of the caches' hits and misses.
     pub observer: Arc<dyn CacheObserver>,
+    /// When; the age of saved keys depends on it.
+    pub now: SystemTime,
 }
 
 /// Compiles a configuration, which may have problems of its own; these are for the caller to report.
@@ -53,7 +59,7 @@ pub fn compile(config: &Config, environment: &Environment<'_>) -> Compiled {
 struct Compiler<'c> {
     config: &'c Config,
     environment: &'c Environment<'c>,
-    key_sets: HashMap<&'c str, Option<Vec<Arc<KeySource>>>>,
+    key_sets: HashMap<&'c str, Option<KeySet>>,
     realms: HashMap<&'c str, Option<Arc<Realm>>>,
     identity: IdentityNames,
     problems: Vec<Problem>,
@@ -83,6 +89,7 @@ impl<'c> Compiler<'c> {
         self.admin_has_a_socket_of_its_own();
         let routes = self.routes(&upstreams, &answers, &response_headers);
         self.warn_of_unused();
+        self.warn_of_free_hosts();
         let sources = self.config.realms.iter().flat_map(|realm| &realm.token).map(realms::source);
         let secrets = TokenNames::of(sources.collect::<Vec<_>>().iter());
         Snapshot {
@@ -93,7 +100,8 @@ impl<'c> Compiler<'c> {
             upstreams,
             answers,
             response_headers,
-            key_sources: self.key_sets.values().flatten().flatten().cloned().collect(),
+            key_sources: self.key_sets.values().flatten().flat_map(|set| &set.fixed).cloned().collect(),
+            per_request_sources: self.key_sets.values().flatten().flat_map(|set| &set.named).cloned().collect(),
             realms: self.realms.values().flatten().cloned().collect(),
             log_format: self.log_format(),
         }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Compiler;
+use super::named_keys::named_keys;
 use crate::auth::proof::{Compression, Encryption, Proof, Signature};
+use crate::auth::realm_keys::RealmKeys;
 use crate::config::Located;
 use crate::config::schema::{self, TokenKind};
 use crate::jose::{ContentEncryptionSet, DecryptionLimits, KeyManagement, KeyManagementSet};
@@ -36,9 +38,9 @@ impl<'c> Compiler<'c> {
             Some(known) => Some(known?),
         };
         let keys = keys?;
-        let by_keys = keys.view().algorithms();
+        let by_keys = keys.fixed().view().algorithms();
         let usable = algorithms.map_or(by_keys, |own| own.intersect(by_keys));
-        if usable.is_empty() {
+        if usable.is_empty() && are_all_known(&keys) {
             self.nothing_fits(written, &written.algorithms, "verify", &by_keys.to_string());
         }
         Some(Signature { keys, algorithms })
@@ -56,8 +58,8 @@ impl<'c> Compiler<'c> {
         };
         let keys = self.keys_of(rules.keys.as_ref().unwrap_or(&written.keys))?;
         let (key_management, content_encryption) = (key_management?, content_encryption?);
-        let by_keys = keys.view().key_management();
-        if key_management.intersect(by_keys).is_empty() {
+        let by_keys = keys.fixed().view().key_management();
+        if key_management.intersect(by_keys).is_empty() && are_all_known(&keys) {
             self.nothing_fits(written, &rules.key_management, "decrypt", &by_keys.to_string());
         }
         let standard = DecryptionLimits::default();
@@ -70,12 +72,16 @@ impl<'c> Compiler<'c> {
         Some(Encryption { keys, key_management, content_encryption, compression, limits })
     }
 
-    fn keys_of(&mut self, names: &[Located<String>]) -> Option<KeyRing> {
-        let mut sources: Vec<Arc<KeySource>> = Vec::new();
+    fn keys_of(&mut self, names: &[Located<String>]) -> Option<RealmKeys> {
+        let mut fixed: Vec<Arc<KeySource>> = Vec::new();
+        let mut named = Vec::new();
         let mut whole = !names.is_empty();
         for name in names {
             match self.key_sets.get(name.as_str()) {
-                Some(Some(set)) => sources.extend(set.iter().cloned()),
+                Some(Some(set)) => {
+                    fixed.extend(set.fixed.iter().cloned());
+                    named.extend(set.named.iter().filter_map(named_keys));
+                }
                 Some(None) => whole = false,
                 None => {
                     let known = self.key_sets.keys().copied().collect();
@@ -84,7 +90,7 @@ impl<'c> Compiler<'c> {
                 }
             }
         }
-        whole.then(|| KeyRing::new(sources))
+        whole.then(|| RealmKeys::new(KeyRing::new(fixed), named))
     }
 
     /// A realm whose algorithms none of its keys allows would refuse everybody.
@@ -101,7 +107,7 @@ impl<'c> Compiler<'c> {
 
     /// Whoever has a public key can encrypt for it: such a token says nothing of who made it.
     fn warn_of_public_keys(&mut self, written: &schema::Realm, encryption: &Encryption) {
-        let usable = encryption.key_management.intersect(encryption.keys.view().key_management());
+        let usable = encryption.key_management.intersect(possible_key_management(&encryption.keys));
         let public: Vec<_> = usable.iter().filter(|algorithm| KeyManagement::is_public_key(*algorithm)).collect();
         if let [first, ..] = public.as_slice() {
             let what = format!(
@@ -111,4 +117,14 @@ impl<'c> Compiler<'c> {
             self.warning(&written.name.place, what);
         }
     }
+}
+
+/// Whether no key is still to come: from an endpoint, or from what requests name.
+fn are_all_known(keys: &RealmKeys) -> bool {
+    keys.named().is_empty() && keys.fixed().sources().iter().all(|source| source.remote().is_none())
+}
+
+/// What the keys allow; of keys that are still to come, nobody knows.
+fn possible_key_management(keys: &RealmKeys) -> KeyManagementSet {
+    if are_all_known(keys) { keys.fixed().view().key_management() } else { KeyManagementSet::DEFAULT }
 }

@@ -1,5 +1,6 @@
 //! What did the application get? Upstreams in this process that keep every octet, and answer as a test needs it.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,8 +47,27 @@ pub enum Behaviour {
     CloseAfter(usize),
     /// These octets, whatever was asked.
     Says(Vec<u8>),
+    /// What the script says now for the path; then the connection is closed.
+    Scripted(Script),
     /// Closes the connection when it has read a request.
     HangUp,
+}
+
+/// Answers by path, which a test may change; the empty path stands for every other.
+#[derive(Debug, Clone, Default)]
+pub struct Script(Arc<Mutex<HashMap<String, Vec<u8>>>>);
+
+impl Script {
+    /// Answers a path so from now on.
+    pub fn set(&self, path: &str, octets: Vec<u8>) {
+        self.0.lock().unwrap().insert(path.to_owned(), octets);
+    }
+
+    fn answer_to(&self, head: &Head) -> Vec<u8> {
+        let answers = self.0.lock().unwrap();
+        let path = head.start.split(' ').nth(1).unwrap_or_default();
+        answers.get(path).or_else(|| answers.get("")).cloned().unwrap_or_default()
+    }
 }
 
 /// Something that is shut until it is opened.
@@ -112,11 +132,16 @@ impl Upstream {
 
     /// An echo with this certificate.
     pub fn tls(certificate: &Certificate) -> Self {
+        Self::tls_with(certificate, Behaviour::Echo)
+    }
+
+    /// One of any behaviour with this certificate.
+    pub fn tls_with(certificate: &Certificate, behaviour: Behaviour) -> Self {
         let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls()).unwrap();
         let (certificate, key) = certificate.parts();
         acceptor.set_certificate(certificate).unwrap();
         acceptor.set_private_key(key).unwrap();
-        Self::listen("127.0.0.1:0", Behaviour::Echo, Some(acceptor.build()))
+        Self::listen("127.0.0.1:0", behaviour, Some(acceptor.build()))
     }
 
     fn listen(address: &str, behaviour: Behaviour, tls: Option<SslAcceptor>) -> Self {
@@ -222,6 +247,11 @@ fn serve<S: Read + Write>(
             Behaviour::Silent => {}
             Behaviour::Drip(chunks) => drip(&mut wire.stream, &chunks.lock().unwrap())?,
             Behaviour::Says(octets) => wire.stream.write_all(octets)?,
+            Behaviour::Scripted(script) => {
+                wire.stream.write_all(&script.answer_to(&received.head))?;
+                wire.stream.flush()?;
+                return Ok(());
+            }
             Behaviour::HangUp => return Ok(()),
         }
         wire.stream.flush()?;

@@ -1,0 +1,263 @@
+//! Does a token prove what it says, with the keys of this request? In the order of the reason codes.
+
+use std::sync::OnceLock;
+
+use zeroize::Zeroizing;
+
+use super::claim_rules::{ClaimRules, Claims};
+use super::identity::VerifiedToken;
+use super::proof::{Encryption, Signature};
+use super::question::Halt;
+use super::realm_keys::RequestKeys;
+use super::reason::Reason;
+use super::request::Request;
+use super::trace::{NoTrace, Step, Trace, Verdict};
+use crate::jose::{EncryptedToken, Json, SignedToken, TokenError};
+use crate::keys::{Generation, KeyView, NoKey};
+
+/// What a realm asks for, with the keys for one request.
+#[derive(Debug)]
+pub enum BoundProof<'k> {
+    /// A signature.
+    Signed(Bound<'k, Signature>),
+    /// That it can be decrypted.
+    Encrypted(Bound<'k, Encryption>),
+    /// Both.
+    Nested(Bound<'k, Encryption>, Bound<'k, Signature>),
+}
+
+/// Rules with the keys for one request.
+#[derive(Debug)]
+pub struct Bound<'k, R> {
+    /// What is asked for.
+    pub rules: &'k R,
+    /// The keys.
+    pub keys: RequestKeys<'k>,
+}
+
+/// What a token is judged by besides its keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Measure<'m> {
+    /// Larger tokens are refused, in octets.
+    pub largest: usize,
+    /// Rules for the claims, which are read before the signature is looked at.
+    pub claims: &'m ClaimRules,
+    /// What the token came with.
+    pub request: &'m Request<'m>,
+}
+
+/// The loads of keys that proved a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProvenBy {
+    signature: Option<Generation>,
+    encryption: Option<Generation>,
+}
+
+impl BoundProof<'_> {
+    /// Whether the keys that proved a token before are still those for this request.
+    pub fn is_current(&self, proven: ProvenBy) -> bool {
+        match (self, proven.signature, proven.encryption) {
+            (Self::Signed(signature), Some(by), None) => signature.keys.ring.is_current(by),
+            (Self::Encrypted(encryption), None, Some(by)) => encryption.keys.ring.is_current(by),
+            (Self::Nested(encryption, signature), Some(inner), Some(outer)) => {
+                signature.keys.ring.is_current(inner) && encryption.keys.ring.is_current(outer)
+            }
+            (Self::Signed(_) | Self::Encrypted(_) | Self::Nested(..), _, _) => false,
+        }
+    }
+
+    /// The content of a token that proves itself, in the order of the reason codes.
+    pub fn verify<T: Trace>(
+        &self,
+        token: &str,
+        measure: &Measure<'_>,
+        trace: &mut T,
+    ) -> Result<(ProvenBy, VerifiedToken), Halt<Reason>> {
+        match self {
+            Self::Signed(signature) => {
+                let (generation, token) = signature.verify(token, measure, trace)?;
+                Ok((ProvenBy { signature: Some(generation), encryption: None }, token))
+            }
+            Self::Encrypted(encryption) => {
+                let opened = encryption.open(token, Content::Claims, measure, trace)?;
+                let claims = Claims::parse(opened.text.as_bytes())?;
+                replicated_claims_agree(&opened.header, claims.json())?;
+                let token = VerifiedToken {
+                    algorithm: opened.algorithm,
+                    header: opened.header,
+                    outer_header: None,
+                    payload: opened.text.as_str().into(),
+                    claims,
+                    for_expressions: OnceLock::new(),
+                };
+                Ok((ProvenBy { signature: None, encryption: Some(opened.generation) }, token))
+            }
+            Self::Nested(encryption, signature) => {
+                let opened = encryption.open(token, Content::Token, measure, trace)?;
+                // What was compressed may be larger than a token from outside; it is within the limits of decryption.
+                let inner = Measure { largest: opened.text.len(), ..*measure };
+                let (generation, token) = signature.verify(&opened.text, &inner, trace)?;
+                replicated_claims_agree(&opened.header, token.claims.json())?;
+                let payload = opened.text.as_str().into();
+                let token = VerifiedToken { outer_header: Some(opened.header), payload, ..token };
+                Ok((ProvenBy { signature: Some(generation), encryption: Some(opened.generation) }, token))
+            }
+        }
+    }
+}
+
+impl Bound<'_, Signature> {
+    fn verify<T: Trace>(
+        &self,
+        text: &str,
+        measure: &Measure<'_>,
+        trace: &mut T,
+    ) -> Result<(Generation, VerifiedToken), Halt<Reason>> {
+        let token = SignedToken::parse(text, measure.largest).map_err(reason_of)?;
+        trace.note(Step::Header(token.header()));
+        let keys = self.keys.ring.view();
+        if self.rules.algorithms.is_some_and(|own| !own.contains(token.algorithm())) {
+            return Err(Reason::AlgorithmRefused.into());
+        }
+        if self.keys.are_complete() && !keys.algorithms().contains(token.algorithm()) {
+            return Err(self.keys.without_key(Reason::AlgorithmRefused, measure.request));
+        }
+        let claims = Claims::parse(token.payload())?;
+        let early = measure.claims.before_signature(&claims, measure.request.now, &mut NoTrace);
+        if !T::LISTENS {
+            early?;
+        }
+        let signed = self.signed_by(&token, &keys, measure, trace);
+        if T::LISTENS && early.is_err() | signed.is_err() {
+            // Who listens hears of every claim, also of a token that is not good enough to be looked at further.
+            let _ = measure.claims.before_signature(&claims, measure.request.now, trace);
+        }
+        early?;
+        let generation = signed?;
+        let (algorithm, header, payload) = token.into_parts();
+        let payload = String::from_utf8(payload).map_err(|_| Reason::ClaimsMalformed)?.into_boxed_str();
+        let algorithm = algorithm.name();
+        let for_expressions = OnceLock::new();
+        Ok((generation, VerifiedToken { algorithm, header, outer_header: None, payload, claims, for_expressions }))
+    }
+
+    /// Tries the keys that fit, and names the generation of the one that verifies.
+    fn signed_by<T: Trace>(
+        &self,
+        token: &SignedToken<'_>,
+        keys: &KeyView,
+        measure: &Measure<'_>,
+        trace: &mut T,
+    ) -> Result<Generation, Halt<Reason>> {
+        let candidates =
+            keys.select(token.key_id(), token.algorithm()).map_err(|none| self.without_key(none, measure))?;
+        for (generation, key) in candidates {
+            let verdict = Verdict::from(token.verify(key).is_ok());
+            trace.note(Step::KeyTried { key, verdict });
+            if verdict == Verdict::Pass {
+                return Ok(generation);
+            }
+        }
+        Err(Reason::SignatureInvalid.into())
+    }
+}
+
+impl<R> Bound<'_, R> {
+    fn without_key(&self, none: NoKey, measure: &Measure<'_>) -> Halt<Reason> {
+        match none {
+            NoKey::Unknown => self.keys.without_key(Reason::KeyUnknown, measure.request),
+            NoKey::AlgorithmRefused => Halt::Refuse(Reason::AlgorithmRefused),
+        }
+    }
+}
+
+/// What is inside of an encrypted token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Claims,
+    Token,
+}
+
+/// A token that was decrypted.
+struct Opened {
+    generation: Generation,
+    algorithm: &'static str,
+    header: Json,
+    text: Zeroizing<String>,
+}
+
+impl Bound<'_, Encryption> {
+    fn open<T: Trace>(
+        &self,
+        text: &str,
+        inside: Content,
+        measure: &Measure<'_>,
+        trace: &mut T,
+    ) -> Result<Opened, Halt<Reason>> {
+        let token = EncryptedToken::parse(text, measure.largest).map_err(reason_of)?;
+        trace.note(Step::Header(token.header()));
+        judge_content_type(&token, inside)?;
+        let keys = self.keys.ring.view();
+        if !self.rules.allows(&token) {
+            return Err(Reason::AlgorithmRefused.into());
+        }
+        if self.keys.are_complete() && !keys.key_management().contains(token.key_management()) {
+            return Err(self.keys.without_key(Reason::AlgorithmRefused, measure.request));
+        }
+        let (generation, mut octets) = self.decrypt(&token, &keys, measure, trace)?;
+        let text = String::from_utf8(std::mem::take(&mut *octets));
+        let text = text.map_err(|_| match inside {
+            Content::Claims => Reason::ClaimsMalformed,
+            Content::Token => Reason::TokenMalformed,
+        })?;
+        let algorithm = token.key_management().name();
+        Ok(Opened { generation, algorithm, header: token.into_header(), text: Zeroizing::new(text) })
+    }
+
+    /// Tries the keys that fit. Whatever goes wrong, there is one reason for it.
+    fn decrypt<T: Trace>(
+        &self,
+        token: &EncryptedToken<'_>,
+        keys: &KeyView,
+        measure: &Measure<'_>,
+        trace: &mut T,
+    ) -> Result<(Generation, Zeroizing<Vec<u8>>), Halt<Reason>> {
+        let candidates = keys
+            .select_decryption(token.key_id(), token.key_management())
+            .map_err(|none| self.without_key(none, measure))?;
+        for (generation, key) in candidates {
+            let opened = token.decrypt(key, &self.rules.limits);
+            trace.note(Step::DecryptionKeyTried { key, verdict: Verdict::from(opened.is_ok()) });
+            if let Ok(octets) = opened {
+                return Ok((generation, octets));
+            }
+        }
+        Err(Reason::DecryptionFailed.into())
+    }
+}
+
+/// `cty` says `JWT` around a token and nothing of the kind around claims (RFC 7519 §5.2, RFC 7516 §4.1.12).
+fn judge_content_type(token: &EncryptedToken<'_>, inside: Content) -> Result<(), Reason> {
+    let is_token = token.content_type().is_some_and(|written| {
+        let (prefix, kind) = written.split_at_checked("application/".len()).unwrap_or(("", written));
+        written.eq_ignore_ascii_case("JWT")
+            || (prefix.eq_ignore_ascii_case("application/") && kind.eq_ignore_ascii_case("JWT"))
+    });
+    if is_token == (inside == Content::Token) { Ok(()) } else { Err(Reason::TokenKind) }
+}
+
+/// Claims that stand in the header of an encrypted token too, say the same (RFC 7519 §5.3).
+fn replicated_claims_agree(header: &Json, claims: &Json) -> Result<(), Reason> {
+    let agrees = |name: &&str| header.member(name).is_none_or(|copy| claims.member(name) == Some(copy));
+    if ["iss", "sub", "aud"].iter().all(agrees) { Ok(()) } else { Err(Reason::ClaimsMalformed) }
+}
+
+fn reason_of(error: TokenError) -> Reason {
+    match error {
+        TokenError::TooLarge => Reason::TokenTooLarge,
+        TokenError::Malformed(_) => Reason::TokenMalformed,
+        TokenError::Kind => Reason::TokenKind,
+        TokenError::AlgorithmRefused => Reason::AlgorithmRefused,
+        TokenError::CriticalHeader => Reason::CriticalHeader,
+    }
+}

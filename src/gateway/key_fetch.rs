@@ -1,0 +1,155 @@
+//! What do the endpoints of keys publish now? Asked in the background, and out of turn for requests that wait.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::live::Live;
+use super::metrics::{KeyRefresh, Metrics};
+use crate::auth::Question;
+use crate::keys::{Fetch, KeySource, Looked, Needed, PerRequestSource};
+
+/// How often it is looked whose time has come.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Finds out what a decision depends on. `now` is the time of the request.
+pub async fn answer(question: &Question, metrics: &Metrics, now: SystemTime) {
+    match question {
+        Question::Keys(sources) => {
+            let fetch = |source: &Arc<KeySource>| fetch_in_turn(Arc::clone(source), metrics.clone(), Turn::Extra, now);
+            let fetches: Vec<_> = sources.iter().map(fetch).collect();
+            for fetch in fetches {
+                fetch.await;
+            }
+        }
+        Question::NamedKeys { source, name } => look_for(Arc::clone(source), name.clone(), metrics, now).await,
+    }
+}
+
+/// Why an endpoint is asked.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    /// A token names a key that nobody knows.
+    Extra,
+    /// Its time has come.
+    Due,
+}
+
+/// Fetches, or waits for who is fetching already. The fetch goes on if the request goes away.
+fn fetch_in_turn(source: Arc<KeySource>, metrics: Metrics, turn: Turn, now: SystemTime) -> impl Future<Output = ()> {
+    let fetch = tokio::spawn(async move {
+        let Some(remote) = source.remote() else { return };
+        let ended = remote.ended();
+        let _turn = remote.turn().lock().await;
+        let mine = match turn {
+            Turn::Extra => remote.ended() == ended && remote.begin_out_of_turn(now),
+            Turn::Due => remote.is_due(now),
+        };
+        if mine {
+            fetch(&source, &metrics).await;
+        }
+    });
+    async {
+        if let Err(error) = fetch.await {
+            log::error!("keys could not be fetched: {error}");
+        }
+    }
+}
+
+/// Looks for keys that a request names: reads a file, or asks an endpoint.
+async fn look_for(source: Arc<PerRequestSource>, name: String, metrics: &Metrics, now: SystemTime) {
+    let (looking, named) = (Arc::clone(&source), name.clone());
+    let looked = tokio::task::spawn_blocking(move || looking.look(&named, now)).await;
+    match looked {
+        Ok(Looked::Found { warnings }) => {
+            warnings.iter().for_each(|warning| log::warn!("keys of {}, {name}: {warning}", source.name()));
+            metrics.keys_refreshed(source.name(), KeyRefresh::Loaded);
+        }
+        Ok(Looked::Absent) => log::info!("keys of {}: there is no {name}", source.name()),
+        Ok(Looked::Failed(error)) => {
+            log::error!("keys of {}, {name}: {error}", source.name());
+            metrics.keys_refreshed(source.name(), KeyRefresh::Failed);
+        }
+        Ok(Looked::ToFetch(endpoint)) => {
+            let _permit = source.fetches().acquire().await;
+            fetch_in_turn(endpoint, metrics.clone(), Turn::Due, now).await;
+        }
+        Err(error) => {
+            log::error!("keys of {}, {name}: looking for keys ended without a result: {error}", source.name())
+        }
+    }
+}
+
+/// Keeps the keys of every endpoint of the running configuration fresh, for ever.
+pub async fn keep_fresh(live: &Live, metrics: &Metrics) {
+    loop {
+        let running = live.load_full();
+        let fixed = running.snapshot.key_sources.iter().map(|source| source.name());
+        let named = running.snapshot.per_request_sources.iter().map(|source| source.name());
+        metrics.keep_only_key_sources(fixed.chain(named));
+        for source in &running.snapshot.key_sources {
+            look_after(source, metrics);
+        }
+        drop(running);
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn look_after(source: &Arc<KeySource>, metrics: &Metrics) {
+    let Some(remote) = source.remote() else { return };
+    let now = SystemTime::now();
+    if source.give_up_stale(now) {
+        log::error!("keys of {}: too old to be used any longer; requests that need them are refused", source.name());
+    }
+    if remote.is_unsaved() {
+        let source = Arc::clone(source);
+        tokio::task::spawn_blocking(move || {
+            if let Some(Err(error)) = source.remote().map(|remote| remote.save(SystemTime::now())) {
+                log::error!("keys of {}: {error}", source.name());
+            }
+        });
+    }
+    metrics.keys_are(source.name(), source.current().count(), remote.age(now));
+    if remote.is_due(now) {
+        let (source, metrics) = (Arc::clone(source), metrics.clone());
+        tokio::spawn(async move {
+            let Some(remote) = source.remote() else { return };
+            if let Ok(_turn) = remote.turn().try_lock() {
+                fetch(&source, &metrics).await;
+            }
+        });
+    }
+}
+
+/// Fetches once, and tells log and metrics of it. Who calls it has the turn.
+async fn fetch(source: &Arc<KeySource>, metrics: &Metrics) {
+    let Some(remote) = source.remote() else { return };
+    let began = SystemTime::now();
+    let before = source.current();
+    let was_failing = remote.is_failing();
+    let fetching = Arc::clone(source);
+    let name = format!("keys of {}", source.name());
+    let Ok(fetched) = tokio::task::spawn_blocking(move || fetching.fetch(SystemTime::now())).await else {
+        log::error!("{name}: fetching ended without a result");
+        return;
+    };
+    let result = if matches!(fetched, Fetch::Failed(_)) { KeyRefresh::Failed } else { KeyRefresh::Loaded };
+    metrics.keys_fetched(source.name(), result, began, began.elapsed().unwrap_or_default());
+    if remote.definition().needed != Needed::ForOneName {
+        metrics.keys_are(source.name(), source.current().count(), remote.age(SystemTime::now()));
+    }
+    if was_failing && result == KeyRefresh::Loaded {
+        log::info!("{name}: the endpoint gives keys again");
+    }
+    match fetched {
+        Fetch::Unchanged => {}
+        Fetch::Loaded { warnings } => {
+            let now = source.current();
+            let (old, new) = (before.key_ids(), now.key_ids());
+            let (added, removed): (Vec<_>, Vec<_>) = (new.difference(&old).collect(), old.difference(&new).collect());
+            log::info!("{name}: {} keys are in use; new: {added:?}, gone: {removed:?}", now.count());
+            warnings.iter().for_each(|warning| log::warn!("{name}: {warning}"));
+        }
+        Fetch::Failed(error) if before.is_empty() => log::error!("{name}: {error}; there are no keys"),
+        Fetch::Failed(error) => log::error!("{name}: {error}; the last good keys stay in use"),
+    }
+}

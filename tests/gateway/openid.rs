@@ -1,0 +1,168 @@
+//! Do the keys of real servers arrive? An OpenID provider that rotates them, and nginx that serves them as a file.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::harness::curl::curl;
+use crate::harness::gateway::PLAIN;
+use crate::harness::log::Log;
+use crate::harness::tools::{crate_folder, fixture, tool};
+use crate::harness::{Client, Gateway, Issuer, Request, Upstream, wait};
+
+/// An OpenID provider that runs, until it is dropped.
+struct Provider {
+    child: Child,
+    said: Log,
+    issuer: String,
+}
+
+impl Provider {
+    fn start() -> Self {
+        let mut child = Command::new("node")
+            .arg(fixture("openid_provider/provider.mjs"))
+            .arg(tool("openid_provider"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let complaints = Log::of(child.stderr.take().unwrap());
+        let said = Log::of(child.stdout.take().unwrap());
+        let issuer = said.find(0, "of the issuer", |line| line.starts_with("http://").then(|| line.to_owned()));
+        let issuer = issuer.unwrap_or_else(|| panic!("the provider did not start: {}", complaints.to_end()));
+        Self { child, said, issuer }
+    }
+
+    fn rotate(&mut self) {
+        let from = self.said.len();
+        self.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+        self.said.find(from, "of the rotation", |line| (line == "rotated").then_some(()));
+    }
+
+    /// An access token for a program (RFC 6749 §4.4).
+    fn token(&self, scope: &str) -> String {
+        let answer = curl(&[
+            "--silent",
+            "--user",
+            "job:job-secret-of-the-tests",
+            "--data",
+            &format!("grant_type=client_credentials&scope={scope}"),
+            &format!("{}/token", self.issuer),
+        ]);
+        let answer: Value = serde_json::from_str(&answer.body).unwrap();
+        answer["access_token"].as_str().unwrap_or_else(|| panic!("no token in {answer}")).to_owned()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_example_takes_access_tokens_of_a_provider_through_a_rotation_and_an_outage() {
+    let mut provider = Provider::start();
+    let app = Upstream::echo();
+    let state = tempfile::tempdir().unwrap();
+    let yaml = std::fs::read_to_string(crate_folder().join("conf/openid-provider.yaml")).unwrap();
+    let prepare = || {
+        Gateway::prepare(&yaml)
+            .env("LISTEN", "127.0.0.1:0")
+            .env("ADMIN", "127.0.0.1:0")
+            .env("ISSUER", &provider.issuer)
+            .env("STATE_DIRECTORY", state.path().display())
+            .env("UPSTREAM", app.address())
+    };
+    let gateway = prepare().start();
+    let ready = |gateway: &Gateway| Client::connect(gateway.admin()).exchange(&Request::get("/ready")).status == 200;
+    wait::until("the keys are there", || ready(&gateway).then_some(()));
+    let first = provider.token("read");
+    assert_eq!(gateway.send(&Request::get("/").bearer(&first)).status, 200);
+    let head = app.last().head;
+    assert_eq!((head.value("x-client"), head.value("x-scope")), (Some("job"), Some("read")));
+    assert_eq!(gateway.send(&Request::get("/admin").bearer(&first)).status, 403, "the scope does not reach so far");
+    let restart = prepare();
+    provider.rotate();
+    let second = provider.token("read%20write");
+    assert_eq!(gateway.send(&Request::get("/admin").bearer(&second)).status, 200, "signed with a new key");
+    assert_eq!(gateway.send(&Request::get("/").bearer(&first)).status, 200, "the old key is published still");
+    let copy = state.path().join("provider.jwks");
+    let is_saved = || std::fs::read_to_string(&copy).is_ok_and(|copy| copy.contains("key-2"));
+    wait::until("the copy knows the new key", || is_saved().then_some(()));
+    drop((gateway, provider));
+    let gateway = restart.start();
+    assert!(ready(&gateway), "the copy is enough");
+    assert_eq!(gateway.send(&Request::get("/").bearer(&second)).status, 200);
+}
+
+/// An nginx that serves one folder, until it is dropped.
+struct Nginx {
+    child: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Nginx {
+    /// On a socket in its folder's name: nginx cannot listen on a port that it chooses itself, so it is given one.
+    fn serving(file: &str, contents: &str) -> (Self, String) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(file), contents).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.3:0").unwrap().local_addr().unwrap().port();
+        let place = folder.path().display();
+        let configuration = format!(
+            "daemon off; pid {place}/nginx.pid; error_log stderr; worker_processes 1; events {{}}\n\
+             http {{ access_log {place}/access.log; client_body_temp_path {place}/a; proxy_temp_path {place}/b;\n\
+             fastcgi_temp_path {place}/c; uwsgi_temp_path {place}/d; scgi_temp_path {place}/e;\n\
+             server {{ listen 127.0.0.3:{port}; root {place}; add_header Cache-Control max-age=300; gzip on;\n\
+             gzip_types *; gzip_min_length 1; }} }}\n"
+        );
+        std::fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
+        let binary = ["/usr/sbin/nginx", "/usr/bin/nginx"].map(PathBuf::from).into_iter().find(|path| path.exists());
+        let child = Command::new(binary.expect("nginx is there: run make test"))
+            .args(["-e", "stderr", "-c"])
+            .arg(folder.path().join("nginx.conf"))
+            .spawn()
+            .unwrap();
+        let own = Self { child, folder };
+        wait::until("nginx listens", || std::net::TcpStream::connect(("127.0.0.3", port)).ok());
+        (own, format!("http://127.0.0.3:{port}/{file}"))
+    }
+
+    fn fetches(&self) -> usize {
+        std::fs::read_to_string(self.folder.path().join("access.log")).unwrap().lines().count()
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The master ends its worker when it is asked to, and not when it is killed.
+        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn keys_from_nginx_are_fetched_once_whoever_comes() {
+    let issuer = Issuer::of("RS256");
+    let (nginx, url) = Nginx::serving("jwks.json", &issuer.jwks());
+    let gateway = Gateway::start(&format!(
+        "{PLAIN}keys: {{ site: [{{ jwks_url: \"{url}\" }}] }}\nrealms: {{ site: {{ keys: site }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: {{ realm: site }}, respond: {{ status: 200, text: in }} }}]\n"
+    ));
+    let token = issuer.token_of("alice");
+    for _ in 0..20 {
+        assert_eq!(gateway.send(&Request::get("/").bearer(&token)).status, 200, "also the first, which waits");
+    }
+    assert_eq!(nginx.fetches(), 1);
+    std::fs::remove_file(nginx.folder.path().join("jwks.json")).unwrap();
+    let stranger = Issuer::with_kid("RS256", "stranger").token_of("mallory");
+    for _ in 0..20 {
+        assert_eq!(gateway.send(&Request::get("/").bearer(&stranger)).status, 401);
+    }
+    assert_eq!(gateway.send(&Request::get("/").bearer(&token)).status, 200, "a 404 takes no key away");
+    assert_eq!(nginx.fetches(), 2);
+}

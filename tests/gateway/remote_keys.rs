@@ -1,0 +1,433 @@
+//! Are keys over HTTP fetched as the contract says, whatever the server of keys does? It counts who asks.
+
+use std::time::{Duration, SystemTime};
+
+use crate::harness::certificates::Certificate;
+use crate::harness::gateway::{PLAIN, Prepared};
+use crate::harness::issuer::jwks;
+use crate::harness::upstream::CLOSED_PORT;
+use crate::harness::{Behaviour, Gateway, Issuer, KeyServer, Request, Response, Upstream, wait};
+
+/// A gateway whose only keys come from a source that is written so.
+fn with_source(source: &str) -> Prepared {
+    Gateway::prepare(&format!(
+        "{PLAIN}keys: {{ site: [{{ {source} }}] }}\nrealms: {{ site: {{ keys: site }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: {{ realm: site }}, respond: {{ status: 200, text: in }} }}]\n"
+    ))
+}
+
+fn url(server: &KeyServer) -> String {
+    format!("jwks_url: \"{}\"", server.url("/jwks.json"))
+}
+
+fn visit(gateway: &Gateway, token: &str) -> Response {
+    gateway.send(&Request::get("/").bearer(token))
+}
+
+/// The status, and the reason if it was refused.
+fn verdict(gateway: &Gateway, token: &str) -> (u16, String) {
+    let answer = visit(gateway, token);
+    (answer.status, gateway.reason_of(&answer))
+}
+
+fn ready(gateway: &Gateway) -> Response {
+    crate::harness::Client::connect(gateway.admin()).exchange(&Request::get("/ready"))
+}
+
+fn wait_until_ready(gateway: &Gateway) {
+    wait::until("the first keys are there", || (ready(gateway).status == 200).then_some(()));
+}
+
+fn fetches(gateway: &Gateway, result: &str) -> f64 {
+    gateway.metrics().sum("portcullis_key_fetches_total", &[&format!("result=\"{result}\"")])
+}
+
+/// Waits until so many more fetches than before have ended like this.
+fn wait_for_more(gateway: &Gateway, result: &str, more: f64) {
+    let before = fetches(gateway, result);
+    wait::until("fetches end", || (fetches(gateway, result) >= before + more).then_some(()));
+}
+
+#[test]
+fn keys_are_fetched_once_and_serve_without_asking_again() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let gateway = with_source(&url(&server)).start();
+    wait_until_ready(&gateway);
+    for _ in 0..50 {
+        assert_eq!(visit(&gateway, &issuer.token_of("alice")).status, 200);
+    }
+    assert_eq!(server.fetches(), 1);
+    let metrics = gateway.metrics();
+    let label = format!("source=\"site ({})\"", server.url("/jwks.json"));
+    let source = [label.as_str()];
+    assert_eq!(metrics.sum("portcullis_keys", &source), 1.0);
+    assert_eq!(metrics.sum("portcullis_keys_last_fetch_success", &source), 1.0);
+    assert!(metrics.sum("portcullis_keys_age_seconds", &source) < 30.0);
+    let began = metrics.sum("portcullis_keys_last_fetch_timestamp_seconds", &source);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!((now - 60.0..=now).contains(&began), "{began}");
+    assert!(metrics.0.contains("portcullis_keys_last_fetch_duration_seconds"), "{}", metrics.0);
+}
+
+#[test]
+fn a_key_that_was_rotated_in_is_found_with_the_first_token_that_names_it() {
+    let (old, new) = (Issuer::with_kid("RS256", "old"), Issuer::with_kid("RS256", "new"));
+    let server = KeyServer::publishing(&old.jwks());
+    let gateway = with_source(&url(&server)).start();
+    wait_until_ready(&gateway);
+    server.publish(&jwks(&[&old, &new]));
+    assert_eq!(visit(&gateway, &new.token_of("alice")).status, 200, "the request waits for the fetch");
+    assert_eq!(visit(&gateway, &old.token_of("alice")).status, 200);
+    assert_eq!(server.fetches(), 2);
+    gateway.log.find(0, "of the new key", |line| line.contains("new: [\"new\"], gone: []").then_some(()));
+}
+
+#[test]
+fn a_key_that_was_rotated_out_admits_nobody_not_even_who_was_let_in_before() {
+    let (old, new) = (Issuer::with_kid("ES256", "old"), Issuer::with_kid("ES256", "new"));
+    let server = KeyServer::publishing(&old.jwks());
+    let gateway = with_source(&format!("{}, refresh: 1s", url(&server))).start();
+    wait_until_ready(&gateway);
+    let token = old.token_of("alice");
+    assert_eq!(visit(&gateway, &token).status, 200);
+    server.publish(&new.jwks());
+    wait::until("the old key is gone", || (visit(&gateway, &token).status == 401).then_some(()));
+    assert_eq!(verdict(&gateway, &token), (401, "key_unknown".to_owned()));
+}
+
+#[test]
+fn class_05_a_flood_of_unknown_key_ids_costs_one_fetch_per_cooldown() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let gateway = with_source(&format!("{}, unknown_kid_cooldown: 1h", url(&server))).start();
+    wait_until_ready(&gateway);
+    let flood = |client: usize| {
+        let mut connection = gateway.client();
+        for number in 0..250 {
+            let token = issuer.token_with(
+                &serde_json::json!({ "alg": "ES256", "kid": format!("{client}-{number}") }),
+                &serde_json::json!({ "sub": "mallory" }),
+            );
+            assert_eq!(connection.exchange(&Request::get("/").bearer(&token)).status, 401);
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..8).for_each(|client| {
+            scope.spawn(move || flood(client));
+        });
+        let mut good = gateway.client();
+        for _ in 0..100 {
+            let answer = good.exchange(&Request::get("/").bearer(&issuer.token_of("alice")));
+            assert_eq!(answer.status, 200, "a flood keeps nobody out");
+        }
+    });
+    assert_eq!(server.fetches(), 2, "one at the start, one for 2,000 unknown key ids");
+    assert_eq!(gateway.metrics().sum("portcullis_decisions_total", &["reason=\"key_unknown\""]), 2000.0);
+}
+
+#[test]
+fn class_05_the_cooldown_ends() {
+    let (known, late) = (Issuer::with_kid("ES256", "known"), Issuer::with_kid("ES256", "late"));
+    let server = KeyServer::publishing(&known.jwks());
+    let gateway = with_source(&format!("{}, unknown_kid_cooldown: 1s", url(&server))).start();
+    wait_until_ready(&gateway);
+    assert_eq!(verdict(&gateway, &late.token_of("alice")), (401, "key_unknown".to_owned()));
+    server.publish(&late.jwks());
+    let token = late.token_of("alice");
+    wait::until("the next fetch is allowed", || (visit(&gateway, &token).status == 200).then_some(()));
+}
+
+#[test]
+fn class_07_without_keys_nobody_is_admitted_and_the_process_is_not_ready() {
+    let stranger = Issuer::of("ES256");
+    let gateway = with_source(&format!("jwks_url: \"http://{CLOSED_PORT}/jwks.json\"")).start();
+    gateway.log.find(0, "of the failure", |line| line.contains("there are no keys").then_some(()));
+    let answer = ready(&gateway);
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("site (http://"), "{}", answer.text());
+    for algorithm in ["ES256", "HS256", "RS256"] {
+        let token = Issuer::of(algorithm).token_of("alice");
+        assert_eq!(verdict(&gateway, &token), (503, "keys_unavailable".to_owned()), "{algorithm}");
+    }
+    let empty = Issuer::of("HS256");
+    let unsigned = empty.token_with(&serde_json::json!({ "alg": "none" }), &serde_json::json!({ "sub": "root" }));
+    assert_eq!(visit(&gateway, &unsigned).status, 401);
+    assert_eq!(gateway.send(&Request::get("/")).status, 401, "who shows nothing is told so");
+    assert_eq!(verdict(&gateway, &stranger.token_of("alice")).0, 503);
+}
+
+#[test]
+fn a_source_that_is_not_required_does_not_keep_the_process_waiting() {
+    let gateway = with_source(&format!("jwks_url: \"http://{CLOSED_PORT}/jwks.json\", required: false")).start();
+    wait_until_ready(&gateway);
+    assert_eq!(verdict(&gateway, &Issuer::of("ES256").token_of("alice")), (503, "keys_unavailable".to_owned()));
+}
+
+#[test]
+fn an_endpoint_that_comes_up_late_is_found_without_a_restart() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing("");
+    server.say("");
+    let gateway = with_source(&format!("{}, unknown_kid_cooldown: 1h", url(&server))).start();
+    server.wait_for(2);
+    assert_eq!(ready(&gateway).status, 503);
+    server.publish(&issuer.jwks());
+    wait_until_ready(&gateway);
+    assert_eq!(visit(&gateway, &issuer.token_of("alice")).status, 200);
+    gateway.log.find(0, "of the recovery", |line| line.contains("gives keys again").then_some(()));
+}
+
+/// What a server of keys may do wrong, and what the log says of it.
+fn faults(elsewhere: &str) -> Vec<(Vec<u8>, &'static str)> {
+    let plain = |status: &str, headers: &str, body: &[u8]| {
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    };
+    let huge = [br#"{"keys":[],"x":""#.as_slice(), &vec![b'x'; 2 * 1024 * 1024], br#""}"#].concat();
+    let many = format!(r#"{{"keys":[{}]}}"#, vec![r#"{"kty":"oct"}"#; 1001].join(","));
+    let location = format!("Location: {elsewhere}/jwks.json\r\n");
+    vec![
+        (plain("500 Oops", "", b"{}"), "answered 500"),
+        (plain("204 No Content", "", b""), "answered 204"),
+        (plain("404 Not Found", "", b"{}"), "404"),
+        (plain("302 Found", &location, b""), "redirects are not followed"),
+        (plain("308 Permanent Redirect", &location, b""), "redirects are not followed"),
+        (plain("200 OK", "Content-Type: text/html\r\n", b"<!doctype html><html>Sign in</html>"), "not a JWK"),
+        (plain("200 OK", "", b""), "not a JWK"),
+        (plain("200 OK", "", br#"{"keys":[]}"#), "no usable key"),
+        (plain("200 OK", "", br#"{"keys":[{"kty":"RSA","n":"AQ","e":"AQAB"}]}"#), "no usable key"),
+        (plain("200 OK", "", many.as_bytes()), "1000"),
+        (plain("200 OK", "", &huge), "larger than 1 MiB"),
+        (plain("200 OK", "Content-Encoding: gzip\r\n", b"\x1f\x8b\x08\x00"), "encoded"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"keys\"".to_vec(), "GET http"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".to_vec(), "GET http"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n".to_vec(), "GET http"),
+        (Vec::new(), "GET http"),
+        ([b"HTTP/1.1 200 OK\r\nX: ".as_slice(), &vec![b'x'; 1024 * 1024]].concat(), "GET http"),
+    ]
+}
+
+#[test]
+fn class_06_no_answer_of_a_server_replaces_good_keys_and_none_is_followed_elsewhere() {
+    let elsewhere = Upstream::says(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let faults = faults(&format!("http://{}", elsewhere.address()));
+    std::thread::scope(|scope| {
+        for (fault, words) in &faults {
+            scope.spawn(|| withstands(fault, words));
+        }
+    });
+    assert_eq!(elsewhere.connections(), 0, "a redirect was followed");
+}
+
+/// Good keys stay in use whatever the server says after them, the log says why, and all is well when it is.
+fn withstands(fault: &[u8], words: &str) {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let gateway = with_source(&format!("{}, refresh: 1s", url(&server))).start();
+    wait_until_ready(&gateway);
+    server.say(fault);
+    let shown = String::from_utf8_lossy(&fault[..fault.len().min(60)]).into_owned();
+    let line = gateway.log.find(0, words, |line| line.contains("the last good keys stay").then(|| line.to_owned()));
+    let line = line.unwrap();
+    assert!(line.contains(words) && line.contains("keys of site (http://"), "{shown}: {line}");
+    assert!(line.len() < 600, "{shown}: {line}");
+    assert_eq!(visit(&gateway, &issuer.token_of("alice")).status, 200, "{shown}");
+    let success = || gateway.metrics().sum("portcullis_keys_last_fetch_success", &[]);
+    assert_eq!(success(), 0.0, "{shown}");
+    server.publish(&issuer.jwks());
+    wait::until("it recovers", || (success() == 1.0).then_some(()));
+}
+
+#[test]
+fn class_06_a_server_that_never_ends_its_answer_holds_nobody_for_longer_than_the_timeout() {
+    let issuer = Issuer::of("ES256");
+    let (dripping, drops) = Upstream::drip();
+    let silent = Upstream::with(Behaviour::Silent);
+    let dripper = std::thread::spawn(move || {
+        while drops.send(b" ".to_vec()).is_ok() {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+    });
+    for server in [&silent, &dripping] {
+        let gateway = with_source(&format!("jwks_url: \"http://{}/\", timeout: 300ms", server.address())).start();
+        assert_eq!(verdict(&gateway, &issuer.token_of("alice")), (503, "keys_unavailable".to_owned()));
+        let line = gateway.log.find(0, "of the timeout", |line| line.contains("timeout").then(|| line.to_owned()));
+        assert!(line.unwrap().contains("keys of site (http://"));
+        wait_for_more(&gateway, "failed", 1.0);
+    }
+    drop(dripping);
+    drop(dripper);
+}
+
+#[test]
+fn class_06_private_keys_in_a_published_set_are_told_and_verify_as_public_ones() {
+    let mut issuer = Issuer::of("ES256");
+    issuer.jwk["d"] = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE".into();
+    let server = KeyServer::publishing(&issuer.jwks());
+    let gateway = with_source(&url(&server)).start();
+    let told = gateway.log.find(0, "of the private key", |line| line.contains("private part").then_some(()));
+    assert!(told.is_some());
+    assert!(!gateway.log.text().contains("AAAAAAAAAAAE"), "{}", gateway.log.text());
+}
+
+#[test]
+fn class_07_old_keys_serve_while_the_endpoint_fails_and_not_for_ever() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let gateway = with_source(&format!("{}, refresh: 1s, stale_for: 3s", url(&server))).start();
+    wait_until_ready(&gateway);
+    let token = issuer.token_of("alice");
+    server.answer("503 Down", "", "");
+    wait_for_more(&gateway, "failed", 1.0);
+    assert_eq!(visit(&gateway, &token).status, 200, "the last good keys serve");
+    wait::until("the keys are too old", || (visit(&gateway, &token).status != 200).then_some(()));
+    assert_eq!(verdict(&gateway, &token), (503, "keys_unavailable".to_owned()));
+    gateway.log.find(0, "of the old keys", |line| line.contains("too old").then_some(()));
+    server.publish(&issuer.jwks());
+    wait::until("the keys are back", || (visit(&gateway, &token).status == 200).then_some(()));
+}
+
+#[test]
+fn a_saved_copy_starts_the_next_process_without_the_endpoint() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let copies = tempfile::tempdir().unwrap();
+    let copy = copies.path().join("site.jwks");
+    let source = format!("{}, saved_copy: \"{}\"", url(&server), copy.display());
+    let first = with_source(&source).start();
+    wait_until_ready(&first);
+    wait::until("the copy is there", || copy.exists().then_some(()));
+    drop(first);
+    server.answer("500 Down", "", "");
+    let second = with_source(&source).start();
+    assert_eq!(ready(&second).status, 200, "ready from the first moment");
+    assert_eq!(visit(&second, &issuer.token_of("alice")).status, 200);
+    drop(second);
+    std::fs::write(&copy, "{\"keys\":[]}").unwrap();
+    let third = with_source(&source).start();
+    assert_eq!(ready(&third).status, 503, "a bad copy is no copy");
+    assert!(third.log.text().contains("the saved copy is not used"), "{}", third.log.text());
+    assert_eq!(verdict(&third, &issuer.token_of("alice")).0, 503);
+    drop(third);
+    std::fs::write(&copy, issuer.jwks()).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(48 * 3600);
+    std::fs::File::options().write(true).open(&copy).unwrap().set_modified(long_ago).unwrap();
+    let fourth = with_source(&source).start();
+    assert!(fourth.log.text().contains("too old"), "{}", fourth.log.text());
+    assert_eq!(ready(&fourth).status, 503);
+}
+
+#[test]
+fn a_reload_keeps_the_keys_of_a_source_that_stays_and_fetches_those_of_a_new_one() {
+    let (first, second) = (Issuer::with_kid("ES256", "first"), Issuer::with_kid("ES256", "second"));
+    let (kept, new) = (KeyServer::publishing(&first.jwks()), KeyServer::publishing(&second.jwks()));
+    let gateway = with_source(&url(&kept)).start();
+    wait_until_ready(&gateway);
+    let yaml = std::fs::read_to_string(gateway.folder().join("portcullis.yaml")).unwrap();
+    let both = yaml.replace("keys: { site: [", &format!("keys: {{ site: [{{ {} }}, ", url(&new)));
+    assert_ne!(both, yaml);
+    kept.answer("500 Down", "", "");
+    let reload = gateway.reload(&both);
+    assert!(reload.taken, "{}", reload.log);
+    assert_eq!(visit(&gateway, &first.token_of("alice")).status, 200);
+    gateway.log.find(0, "of the new keys", |line| line.contains("new: [\"second\"]").then_some(()));
+    assert_eq!(visit(&gateway, &second.token_of("bob")).status, 200);
+    assert_eq!((kept.fetches(), new.fetches()), (1, 1));
+}
+
+#[test]
+fn discovery_finds_the_keys_that_the_issuer_names_itself() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let document = |issuer: &str| {
+        serde_json::json!({ "issuer": issuer, "jwks_uri": server.url("/keys?set=1"), "x": [1] }).to_string()
+    };
+    let path = "/.well-known/openid-configuration";
+    server.answer_at(path, "200 OK", "", document(&server.url("")));
+    let gateway = with_source(&format!("discovery: \"{}\"", server.url(""))).start();
+    wait_until_ready(&gateway);
+    assert_eq!(visit(&gateway, &issuer.token_of("alice")).status, 200);
+    assert_eq!((server.fetches_of(path), server.fetches_of("/keys?set=1")), (1, 1));
+    assert!(!gateway.log.text().contains("set=1"), "a query is not logged");
+    server.answer_at(path, "200 OK", "", document("https://evil.example"));
+    let refused = with_source(&format!("discovery: \"{}\"", server.url(""))).start();
+    let line = refused.log.find(0, "of another issuer", |line| line.contains("its issuer is").then_some(()));
+    assert!(line.is_some());
+    assert_eq!(verdict(&refused, &issuer.token_of("alice")), (503, "keys_unavailable".to_owned()));
+}
+
+#[test]
+fn keys_over_tls_come_only_from_whom_the_authority_vouches_for() {
+    let issuer = Issuer::of("ES256");
+    let (authority, other) = (Certificate::authority("keys"), Certificate::authority("other"));
+    let server = KeyServer::tls(&issuer.jwks(), &authority.vouch_for("localhost"));
+    let port = server.address().port();
+    let source = |host: &str, ca: &str| format!("jwks_url: \"https://{host}:{port}/\"{ca}");
+    let prepare = |host: &str, ca: &str| {
+        with_source(&source(host, ca)).file("ca.pem", authority.pem()).file("other.pem", other.pem())
+    };
+    let system = prepare("localhost", "").env("SSL_CERT_FILE", "ca.pem").start();
+    let named = prepare("localhost", ", tls: { ca: ca.pem }").start();
+    for good in [&system, &named] {
+        wait_until_ready(good);
+        assert_eq!(visit(good, &issuer.token_of("alice")).status, 200);
+    }
+    let refused =
+        [("localhost", ", tls: { ca: other.pem }"), ("localhost", ""), ("127.0.0.1", ", tls: { ca: ca.pem }")];
+    for (host, ca) in refused {
+        let refused = prepare(host, ca).start();
+        let line = refused.log.find(0, "of the certificate", |line| line.contains("there are no keys").then_some(()));
+        assert!(line.is_some());
+        assert_eq!(visit(&refused, &issuer.token_of("alice")).status, 503, "{host}{ca}");
+    }
+    // The authority of `tls.ca` is the only one: the system's does not help.
+    let both = prepare("localhost", ", tls: { ca: other.pem }").env("SSL_CERT_FILE", "ca.pem").start();
+    assert_eq!(visit(&both, &issuer.token_of("alice")).status, 503);
+    assert_eq!(server.fetches(), 2, "nobody is asked for keys before the certificate is good");
+}
+
+#[test]
+fn cache_control_is_followed_within_a_minute_and_refresh() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    server.answer("200 OK", "Cache-Control: public, max-age=1\r\n", issuer.jwks());
+    let gateway = with_source(&format!("{}, refresh: 1h", url(&server))).start();
+    wait_until_ready(&gateway);
+    server.answer("200 OK", "Cache-Control: max-age=86400\r\n", issuer.jwks());
+    let often = with_source(&format!("{}, refresh: 1s", url(&server))).start();
+    wait_until_ready(&often);
+    wait_for_more(&often, "loaded", 2.0);
+    assert_eq!(fetches(&gateway, "loaded"), 1.0, "a second is shorter than the shortest interval");
+}
+
+#[test]
+fn explain_asks_the_endpoint_and_says_so() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let prepared = with_source(&url(&server));
+    let output = prepared.command(&["explain", "-c", "portcullis.yaml", "--token", &issuer.token_of("alice")]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("asked anew for those of site (http://") && text.contains("ADMITTED"), "{text}");
+    assert_eq!(server.fetches(), 1);
+}
+
+#[test]
+fn check_reads_files_and_fetches_only_when_it_is_told_to() {
+    let issuer = Issuer::of("ES256");
+    let server = KeyServer::publishing(&issuer.jwks());
+    let prepared = with_source(&url(&server));
+    let quiet = prepared.command(&["check", "-c", "portcullis.yaml"]);
+    assert!(quiet.status.success());
+    assert_eq!(server.fetches(), 0);
+    let fetched = prepared.command(&["check", "-c", "portcullis.yaml", "--fetch"]);
+    assert!(fetched.status.success(), "{}", String::from_utf8_lossy(&fetched.stderr));
+    assert_eq!(server.fetches(), 1);
+    server.publish("{\"keys\":[{\"kty\":\"oct\",\"kid\":\"short\",\"k\":\"YQ\"}]}");
+    let refused = prepared.command(&["check", "-c", "portcullis.yaml", "--fetch"]);
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("keys.site[0]: GET http") && told.contains("\"short\""), "{told}");
+}
