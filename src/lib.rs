@@ -9,6 +9,7 @@
 //! - [`auth`]: may it pass? From the head of a request to a decision, without sockets and without a clock of its own.
 //! - [`keys`]: where keys come from, and when they are read again.
 //! - [`jose`]: the standards. Bytes in, types out; imports nothing of the above.
+//! - [`watched`]: files that are read again when they change.
 //! - [`cli`]: one file for each command.
 //!
 //! To read the code, begin with `config/schema.rs`, then `snapshot/compile/mod.rs`, `gateway/proxy.rs`,
@@ -27,3 +28,4 @@ pub mod keys;
 pub mod path;
 pub mod route;
 pub mod snapshot;
+pub mod watched;

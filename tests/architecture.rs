@@ -20,12 +20,21 @@ const PARTS: &[Part] = &[
     Part { path: "jose", modules: &[], crates: &["aws_lc_rs", "flate2", "openssl"] },
     Part { path: "path.rs", modules: &[], crates: &[] },
     Part { path: "route.rs", modules: &[], crates: &["foldhash"] },
-    Part { path: "keys", modules: &["jose"], crates: &["arc_swap", "fastrand", "quick_cache", "tokio", "ureq"] },
-    Part { path: "auth", modules: &["jose", "keys"], crates: &["cel", "quick_cache"] },
-    Part { path: "snapshot", modules: &["config", "jose", "keys", "auth", "route", "path"], crates: &["arc_swap"] },
+    Part { path: "watched.rs", modules: &[], crates: &[] },
+    Part {
+        path: "keys",
+        modules: &["jose", "watched"],
+        crates: &["arc_swap", "fastrand", "quick_cache", "tokio", "ureq"],
+    },
+    Part { path: "auth", modules: &["jose", "keys", "watched"], crates: &["cel", "quick_cache"] },
+    Part {
+        path: "snapshot",
+        modules: &["config", "jose", "keys", "auth", "route", "path", "watched"],
+        crates: &["arc_swap"],
+    },
     Part {
         path: "gateway",
-        modules: &["snapshot", "auth", "keys", "config", "route", "path"],
+        modules: &["snapshot", "auth", "keys", "config", "route", "path", "watched"],
         crates: &["pingora_core", "pingora_http", "pingora_proxy", "prometheus", "arc_swap", "fastrand", "tokio"],
     },
     Part {

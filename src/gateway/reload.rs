@@ -11,7 +11,7 @@ use super::pool::Pool;
 use super::tls;
 use crate::config::schema::Config;
 use crate::config::{Place, Problem, counted};
-use crate::keys::{Refresh, Reread};
+use crate::watched::{Refresh, Reread};
 
 /// How often files of keys are looked at.
 const KEY_FILES_EVERY: Duration = Duration::from_secs(2);

@@ -25,7 +25,7 @@ pub use load::{Algorithms, KeyFormat, KeyPolicy, Keys, Purpose, SecretEncoding, 
 pub use per_request::{Looked, NoKeys, PerRequestDefinition, PerRequestPlace, PerRequestSource, is_plain_segment};
 pub use remote::{Endpoint, Needed, Presence, Remote, RemoteDefinition};
 pub use schedule::Times;
-pub use source::{Definition, Fetch, KeySource, Origin, Refresh, Reread};
+pub use source::{Definition, Fetch, KeySource, Origin};
 
 /// At most this many keys are tried for one token.
 const MOST_TRIES: usize = 16;

@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 
 use super::load::{KeyFormat, KeyPolicy, SourceError};
 use super::remote::{Needed, Presence, Remote, RemoteDefinition};
-use super::source::{Definition, KeySource, Origin, Refresh, Reread};
+use super::source::{Definition, KeySource, Origin};
+use crate::watched::{Refresh, Reread};
 
 /// Names that are remembered. Those that are asked for once go first, so a flood of them drives out no tenant.
 const MOST_NAMES: usize = 1000;
@@ -151,7 +152,7 @@ impl PerRequestSource {
             return match refresh {
                 Refresh::Unchanged => Looked::Found { warnings: Vec::new() },
                 Refresh::Loaded { warnings } => Looked::Found { warnings },
-                Refresh::Failed(error) => Looked::Failed(error),
+                Refresh::Failed(problem) => Looked::Failed(SourceError::new(problem)),
             };
         }
         match self.open(Origin::File(path), now) {

@@ -1,10 +1,8 @@
 //! Where do keys come from, and have they changed since?
 
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
@@ -14,9 +12,7 @@ use super::fetch::FetchError;
 use super::load::{self, KeyFormat, KeyPolicy, Keys, SourceError};
 use super::remote::{Content, Remote, RemoteDefinition};
 use super::{Generation, LoadedKeys};
-
-/// Larger files are not read.
-const MOST_OCTETS: u64 = 1024 * 1024;
+use crate::watched::{Refresh, Reread, Watched};
 
 /// Everything that the configuration says of a source. Sources of equal definition have the same keys.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,46 +59,8 @@ pub struct KeySource {
 #[derive(Debug)]
 enum Feed {
     Inline,
-    /// The file as it was last read.
-    File(Mutex<Seen>),
+    File(Watched),
     Remote(Box<Remote>),
-}
-
-/// What came of reading a source again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refresh {
-    /// It is what it was.
-    Unchanged,
-    /// New keys are in use.
-    Loaded {
-        /// What was left out, one line each.
-        warnings: Vec<String>,
-    },
-    /// It cannot be used; the last good keys stay.
-    Failed(SourceError),
-}
-
-/// When a source that has been read before is read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reread {
-    /// If the file is not what it was: a bad one is reported once.
-    IfChanged,
-    /// Also if it was bad: for an operator who waits for an answer.
-    UnlessGood,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    Good(Stamp),
-    Bad(Option<Stamp>),
-}
-
-/// Tells whether a file is still the one that was read: also when another took its name, as a mounted secret does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    modified: Option<SystemTime>,
-    length: u64,
-    inode: u64,
 }
 
 /// What came of fetching.
@@ -129,15 +87,15 @@ impl KeySource {
                 let (keys, warnings) = saved_keys(&remote, &definition, now);
                 (Feed::Remote(Box::new(remote)), keys, warnings)
             }
-            Origin::Inline(_) => {
-                let loaded = definition.read()?;
+            Origin::Inline(octets) => {
+                let loaded = load::keys(definition.format, octets, &definition.policy)?;
                 (Feed::Inline, loaded.keys, loaded.warnings)
             }
-            Origin::File(_) => {
-                let stamp = definition.stamp();
-                let loaded = definition.read()?;
-                let seen = Mutex::new(stamp.map_or(Seen::Bad(None), Seen::Good));
-                (Feed::File(seen), loaded.keys, loaded.warnings)
+            Origin::File(path) => {
+                let file = Watched::new(path.clone());
+                let read = file.read(Reread::UnlessGood, |octets| definition.keys_in(octets));
+                let loaded = read.unwrap_or_else(|| Err("was read before".to_owned())).map_err(SourceError::new)?;
+                (Feed::File(file), loaded.keys, loaded.warnings)
             }
         };
         let current = ArcSwap::from_pointee(LoadedKeys::new(keys));
@@ -174,26 +132,16 @@ impl KeySource {
 
     /// Reads the file again, if there is reason to. One that became bad leaves the last good keys in use.
     pub fn refresh(&self, reread: Reread) -> Refresh {
-        let Feed::File(seen) = &self.feed else {
+        let Feed::File(file) = &self.feed else {
             return Refresh::Unchanged;
         };
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = self.definition.stamp();
-        match (*seen, reread) {
-            (Seen::Good(before), _) if Some(before) == stamp => return Refresh::Unchanged,
-            (Seen::Bad(before), Reread::IfChanged) if before == stamp => return Refresh::Unchanged,
-            (Seen::Good(_) | Seen::Bad(_), _) => {}
-        }
-        match self.definition.read() {
-            Ok(loaded) => {
-                *seen = stamp.map_or(Seen::Bad(None), Seen::Good);
+        match file.read(reread, |octets| self.definition.keys_in(octets)) {
+            None => Refresh::Unchanged,
+            Some(Ok(loaded)) => {
                 self.current.store(Arc::new(LoadedKeys::new(loaded.keys)));
                 Refresh::Loaded { warnings: loaded.warnings }
             }
-            Err(error) => {
-                *seen = Seen::Bad(stamp);
-                Refresh::Failed(error)
-            }
+            Some(Err(problem)) => Refresh::Failed(problem),
         }
     }
 
@@ -265,35 +213,14 @@ fn saved_keys(remote: &Remote, definition: &Definition, now: SystemTime) -> (Key
 }
 
 impl Definition {
-    fn stamp(&self) -> Option<Stamp> {
-        let Origin::File(path) = &self.origin else { return None };
-        let metadata = fs::metadata(path).ok()?;
-        Some(Stamp { modified: metadata.modified().ok(), length: metadata.len(), inode: metadata.ino() })
+    /// The keys that a file holds.
+    fn keys_in(&self, octets: &[u8]) -> Result<load::Loaded, String> {
+        let content = match self.format {
+            KeyFormat::Secret(_) => without_newline(octets),
+            KeyFormat::Jwks | KeyFormat::Pem => octets,
+        };
+        load::keys(self.format, content, &self.policy).map_err(|error| error.to_string())
     }
-
-    fn read(&self) -> Result<load::Loaded, SourceError> {
-        match &self.origin {
-            Origin::Remote(_) => Err(SourceError::new("keys that are fetched cannot be read")),
-            Origin::Inline(octets) => load::keys(self.format, octets, &self.policy),
-            Origin::File(path) => {
-                let octets = octets_of(path)?;
-                let content = match self.format {
-                    KeyFormat::Secret(_) => without_newline(&octets),
-                    KeyFormat::Jwks | KeyFormat::Pem => &octets,
-                };
-                load::keys(self.format, content, &self.policy)
-                    .map_err(|error| SourceError::new(format!("{}: {error}", path.display())))
-            }
-        }
-    }
-}
-
-fn octets_of(path: &Path) -> Result<Zeroizing<Vec<u8>>, SourceError> {
-    let cannot = |error: std::io::Error| SourceError::new(format!("cannot read {}: {error}", path.display()));
-    if fs::metadata(path).map_err(cannot)?.len() > MOST_OCTETS {
-        return Err(SourceError::new(format!("{} is larger than 1 MiB", path.display())));
-    }
-    fs::read(path).map(Zeroizing::new).map_err(cannot)
 }
 
 /// One newline at the end of a secret's file belongs to the editor, not to the secret.
@@ -304,6 +231,9 @@ fn without_newline(octets: &[u8]) -> &[u8] {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
     use crate::jose::WeakKeys;
     use crate::keys::{Purpose, SecretEncoding};

@@ -11,8 +11,9 @@ use crate::config::{Config, Located, Place};
 use crate::jose::WeakKeys;
 use crate::keys::{
     Definition, Endpoint, KeyFormat, KeyPolicy, KeySource, Needed, Origin, PerRequestDefinition, PerRequestPlace,
-    PerRequestSource, Purpose, Refresh, RemoteDefinition, Reread, SecretEncoding, Times, without_query,
+    PerRequestSource, Purpose, RemoteDefinition, SecretEncoding, SourceError, Times, without_query,
 };
+use crate::watched::{Refresh, Reread};
 
 /// The sources of a key set.
 #[derive(Debug, Default)]
@@ -66,7 +67,7 @@ impl<'c> Compiler<'c> {
             Some(known) => match known.refresh(Reread::UnlessGood) {
                 Refresh::Unchanged => Ok((Arc::clone(known), Vec::new())),
                 Refresh::Loaded { warnings } => Ok((Arc::clone(known), warnings)),
-                Refresh::Failed(error) => Err(error),
+                Refresh::Failed(problem) => Err(SourceError::new(problem)),
             },
             None => KeySource::open(name, definition, self.environment.now)
                 .map(|(opened, warnings)| (Arc::new(opened), warnings)),
