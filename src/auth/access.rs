@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::basic::Basic;
 use super::challenge::{BearerError, Challenge};
 use super::credential;
-use super::decision::{CredentialShown, Decision, Denial, Grant};
+use super::decision::{CredentialShown, Decision, Denial, Grant, Said};
 use super::expression::Expression;
 use super::expression::facts::Facts;
+use super::forward_auth::{ServiceAnswer, VerifierService};
 use super::identity::Identity;
 use super::question::Halt;
 use super::realm::{self, IdentityHeader, Realm, Refusal};
@@ -37,6 +39,10 @@ pub enum Access {
         /// What becomes of a request without a token.
         no_token: NoToken,
     },
+    /// Users who know their password.
+    Basic(Arc<Basic>),
+    /// Whom this service admits.
+    Service(Arc<VerifierService>),
     /// Clients of these networks; an unknown address is of none.
     Ip(Vec<IpNet>),
     /// Clients of other networks than these; an unknown address is refused.
@@ -70,7 +76,7 @@ impl Gate {
 
     fn enter<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Result<Grant, Halt<Denial>> {
         self.admit_credentials(request)?;
-        let grant = self.access.enter(request, None, trace)?;
+        let grant = self.access.enter(request, Before::default(), trace)?;
         Ok(self.with_headers(grant, request, trace)?)
     }
 
@@ -79,6 +85,8 @@ impl Gate {
         match self.access {
             Access::Public => Ok(()),
             Access::Realm { .. }
+            | Access::Basic(_)
+            | Access::Service(_)
             | Access::Ip(_)
             | Access::NotIp(_)
             | Access::Check(_)
@@ -92,7 +100,7 @@ impl Gate {
         if self.identity_headers.is_empty() {
             return Ok(grant);
         }
-        let facts = Facts { request, identity: grant.identity(), outcome: None };
+        let facts = Before::default().and(&grant).facts(request);
         match realm::render(&self.identity_headers, &facts, trace) {
             Ok(headers) => Ok(grant.with_headers(headers)),
             Err(reason) => Err(Denial { credential: CredentialShown::Yes, ..Denial::of(reason) }),
@@ -101,27 +109,23 @@ impl Gate {
 }
 
 impl Access {
-    /// `before` is who was admitted by the conditions to the left, whom a `check` may ask about.
-    fn enter<T: Trace>(
-        &self,
-        request: &Request<'_>,
-        before: Option<&Identity>,
-        trace: &mut T,
-    ) -> Result<Grant, Halt<Denial>> {
+    fn enter<T: Trace>(&self, request: &Request<'_>, before: Before<'_>, trace: &mut T) -> Result<Grant, Halt<Denial>> {
         match self {
             Self::Public => Ok(Grant::anonymous()),
             Self::Realm { realm, no_token } => enter_realm(realm, *no_token, request, trace),
+            Self::Basic(basic) => basic.enter(request, trace),
+            Self::Service(service) => service.enter(request, trace),
             Self::Ip(networks) => Ok(enter_network(networks, Side::Inside, request, trace)?),
             Self::NotIp(networks) => Ok(enter_network(networks, Side::Outside, request, trace)?),
             Self::Check(check) => {
-                let holds = check.holds(&Facts { request, identity: before, outcome: None });
+                let holds = check.holds(&before.facts(request));
                 trace.note(Step::Expression { source: check.source(), verdict: holds.into() });
                 if holds { Ok(Grant::anonymous()) } else { Err(Denial::of(Reason::CheckFailed).into()) }
             }
             Self::All(conditions) => {
                 let mut grant = Grant::anonymous();
                 for condition in conditions {
-                    let entered = condition.enter(request, grant.identity().or(before), trace)?;
+                    let entered = condition.enter(request, before.and(&grant), trace)?;
                     grant = grant.and(entered);
                 }
                 Ok(grant)
@@ -138,6 +142,23 @@ impl Access {
                 Err(of_all(denials).into())
             }
         }
+    }
+}
+
+/// What the conditions to the left have found out, which a `check` may ask about.
+#[derive(Debug, Clone, Copy, Default)]
+struct Before<'b> {
+    identity: Option<&'b Identity>,
+    service: Option<&'b ServiceAnswer>,
+}
+
+impl<'b> Before<'b> {
+    fn and(self, grant: &'b Grant) -> Self {
+        Self { identity: grant.identity().or(self.identity), service: grant.service().or(self.service) }
+    }
+
+    fn facts(self, request: &'b Request<'b>) -> Facts<'b> {
+        Facts { identity: self.identity, service: self.service, ..Facts::of(request) }
     }
 }
 
@@ -172,13 +193,13 @@ fn refused(realm: &Realm, request: &Request<'_>, refusal: Refusal) -> Denial {
         challenges: error.map(|error| challenge(realm, request, Some(error))).into_iter().collect(),
         credential: CredentialShown::Yes,
         realm: Some(Arc::clone(&realm.name)),
+        said: Said::default(),
     }
 }
 
 fn challenge(realm: &Realm, request: &Request<'_>, error: Option<BearerError>) -> Challenge {
-    let facts = Facts { request, identity: None, outcome: None };
-    let text = realm.challenge.render(&facts).ok().flatten();
-    Challenge { realm: text.map_or_else(|| realm.name.to_string(), |text| text.into_owned()), error }
+    let text = realm.challenge.render(&Facts::of(request)).ok().flatten();
+    Challenge::Bearer { realm: text.map_or_else(|| realm.name.to_string(), |text| text.into_owned()), error }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -218,11 +239,18 @@ fn of_all(denials: Vec<Denial>) -> Denial {
     };
     let logged = denials.iter().find(|denial| denial.credential == CredentialShown::Yes).unwrap_or(&deciding);
     let (reason, credential, realm) = (logged.reason, logged.credential, logged.realm.clone());
-    let challenges = match deciding.status {
-        401 => all_challenges(&denials),
-        _ => deciding.challenges.clone(),
+    let (challenges, said) = match deciding.status {
+        // A service that sends browsers to a login does so whatever stands before it.
+        401 => (all_challenges(&denials), said_by_any(&denials)),
+        _ => (deciding.challenges.clone(), deciding.said),
     };
-    Denial { reason, credential, realm, challenges, status: deciding.status }
+    Denial { reason, credential, realm, challenges, status: deciding.status, said }
+}
+
+/// What the first service that refuses with 401 has to say.
+fn said_by_any(denials: &[Denial]) -> Said {
+    let by_service = |denial: &&Denial| denial.status == 401 && denial.said != Said::default();
+    denials.iter().find(by_service).map(|denial| denial.said.clone()).unwrap_or_default()
 }
 
 fn all_challenges(denials: &[Denial]) -> Vec<Challenge> {

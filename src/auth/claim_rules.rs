@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::reason::Reason;
 use super::trace::{Step, Trace, Verdict};
 use crate::jose::Json;
+use crate::jose::Object;
 
 /// The claims of a token, with their times read once.
 pub struct Claims {
@@ -46,6 +47,13 @@ impl Claims {
             issued: NumericDate::of(&json, "iat"),
             json,
         })
+    }
+
+    /// Of somebody of whom a name is known and nothing else.
+    pub fn of_subject(name: &str) -> Self {
+        let sub = ("sub".into(), Json::String(name.into()));
+        let json = Json::Object(Object::from_members(vec![sub]).unwrap_or_default());
+        Self { expires: NumericDate::Absent, not_before: NumericDate::Absent, issued: NumericDate::Absent, json }
     }
 
     /// The claims; always an object.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 
 use super::challenge::Challenge;
+use super::forward_auth::ServiceAnswer;
 use super::identity::Identity;
 use super::question::Question;
 use super::reason::Reason;
@@ -24,7 +25,9 @@ pub enum Decision {
 #[derive(Debug, Clone, Default)]
 pub struct Grant {
     identities: Vec<Identity>,
-    location_headers: Vec<(HeaderName, HeaderValue)>,
+    service: Option<Arc<ServiceAnswer>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    response_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Grant {
@@ -34,16 +37,29 @@ impl Grant {
     }
 
     pub(super) fn of(identity: Identity) -> Self {
-        Self { identities: vec![identity], location_headers: Vec::new() }
+        Self { identities: vec![identity], ..Self::default() }
+    }
+
+    /// For callers whom a service admitted: what the upstream is told of them, and what they are told.
+    pub(super) fn of_service(
+        answer: Arc<ServiceAnswer>,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        response_headers: Vec<(HeaderName, HeaderValue)>,
+    ) -> Self {
+        Self { identities: Vec::new(), service: Some(answer), headers, response_headers }
     }
 
     pub(super) fn and(mut self, other: Self) -> Self {
         self.identities.extend(other.identities);
+        self.headers.extend(other.headers);
+        self.response_headers.extend(other.response_headers);
+        self.service = other.service.or(self.service);
         self
     }
 
-    pub(super) fn with_headers(self, location_headers: Vec<(HeaderName, HeaderValue)>) -> Self {
-        Self { location_headers, ..self }
+    pub(super) fn with_headers(mut self, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// Who was admitted; of several, the last.
@@ -51,9 +67,19 @@ impl Grant {
         self.identities.last()
     }
 
+    /// The answer of the service that admitted; of several, the last.
+    pub fn service(&self) -> Option<&ServiceAnswer> {
+        self.service.as_deref()
+    }
+
     /// Every identity header that the upstream is to be sent.
     pub fn identity_headers(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
-        self.identities.iter().flat_map(Identity::headers).chain(&self.location_headers)
+        self.identities.iter().flat_map(Identity::headers).chain(&self.headers)
+    }
+
+    /// What services have to tell the client, such as a renewed session.
+    pub fn response_headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.response_headers
     }
 }
 
@@ -70,6 +96,19 @@ pub struct Denial {
     pub credential: CredentialShown,
     /// The realm that refused, if one did.
     pub realm: Option<Arc<str>>,
+    /// What a service wants the client to be told.
+    pub said: Said,
+}
+
+/// What a service that refuses wants the client to be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The status and the place that a browser is sent to when it loads a page.
+    pub redirect: Option<(u16, HeaderValue)>,
+    /// Cookies.
+    pub cookies: Vec<HeaderValue>,
+    /// All of its answer, in the place of ours.
+    pub whole: Option<Arc<ServiceAnswer>>,
 }
 
 /// Whether the client showed a credential to whoever refused it.
@@ -84,6 +123,13 @@ pub enum CredentialShown {
 impl Denial {
     /// A refusal that asks for nothing.
     pub fn of(reason: Reason) -> Self {
-        Self { reason, status: reason.status(), challenges: Vec::new(), credential: CredentialShown::No, realm: None }
+        Self {
+            reason,
+            status: reason.status(),
+            challenges: Vec::new(),
+            credential: CredentialShown::No,
+            realm: None,
+            said: Said::default(),
+        }
     }
 }

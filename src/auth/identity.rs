@@ -7,9 +7,10 @@ use http::{HeaderName, HeaderValue};
 
 use super::claim_rules::Claims;
 use super::expression::Prepared;
-use crate::jose::Json;
+use crate::jose::{Json, Object};
 
-/// The content of a token that a key of the realm has proven. Only [`super::proof`] makes one.
+/// The content of a token that a key of the realm has proven, or a name that a password has. Only
+/// [`super::verification`] and [`super::basic`] make one.
 pub struct VerifiedToken {
     pub(super) algorithm: &'static str,
     pub(super) header: Json,
@@ -18,6 +19,21 @@ pub struct VerifiedToken {
     pub(super) claims: Claims,
     /// The claims as expressions see them, made when the first one asks.
     pub(super) for_expressions: OnceLock<Prepared>,
+}
+
+impl VerifiedToken {
+    /// What is known of a user whose password is right: a name, in `sub`.
+    pub(super) fn of_user(name: &str) -> Self {
+        let claims = Claims::of_subject(name);
+        Self {
+            algorithm: "",
+            header: Json::Object(Object::default()),
+            outer_header: None,
+            payload: claims.json().to_compact().into(),
+            claims,
+            for_expressions: OnceLock::new(),
+        }
+    }
 }
 
 impl fmt::Debug for VerifiedToken {

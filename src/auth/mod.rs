@@ -4,18 +4,23 @@
 //! it, applies its rules and gives an [`Identity`](identity::Identity), which nothing else can make.
 
 pub mod access;
+pub mod basic;
 pub mod challenge;
 pub mod claim_rules;
 pub mod credential;
 pub mod decision;
 pub mod expression;
+pub mod forward_auth;
 pub mod identity;
+pub mod password_hash;
+pub mod passwords;
 pub mod proof;
 pub mod question;
 pub mod realm;
 pub mod realm_keys;
 pub mod reason;
 pub mod request;
+pub mod service_cache;
 pub mod trace;
 pub mod verification;
 pub mod verified_cache;

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use super::forward_auth::{ServiceOutcome, VerifierService};
+use super::passwords::{Attempt, PasswordVerdict};
 use crate::keys::{KeySource, PerRequestSource};
 
 /// Something to find out.
@@ -17,11 +19,39 @@ pub enum Question {
         /// The name.
         name: String,
     },
+    /// Is this the user's password?
+    Password(Attempt),
+    /// What does this service say of the request?
+    Service(Arc<VerifierService>),
 }
 
-impl PartialEq for Question {
-    /// The same question has the same answer, which is not asked for twice.
-    fn eq(&self, other: &Self) -> bool {
+/// What was found out.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// It is where the decision looks for it.
+    Look,
+    /// Whether the password is right.
+    Password(PasswordVerdict),
+    /// What the service said.
+    Service(ServiceOutcome),
+}
+
+/// A question with its answer.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// What was asked.
+    pub question: Question,
+    /// What was found out.
+    pub answer: Answer,
+}
+
+impl Question {
+    /// The answer among those that were given already. The same question is not asked twice.
+    pub fn answer_in<'a>(&self, answered: &'a [Answered]) -> Option<&'a Answer> {
+        answered.iter().find(|given| given.question.is_same(self)).map(|given| &given.answer)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Keys(own), Self::Keys(other)) => {
                 own.len() == other.len() && own.iter().zip(other).all(|(own, other)| Arc::ptr_eq(own, other))
@@ -29,7 +59,9 @@ impl PartialEq for Question {
             (Self::NamedKeys { source, name }, Self::NamedKeys { source: other, name: other_name }) => {
                 Arc::ptr_eq(source, other) && name == other_name
             }
-            (Self::Keys(_) | Self::NamedKeys { .. }, _) => false,
+            (Self::Password(own), Self::Password(other)) => own.is_same(other),
+            (Self::Service(own), Self::Service(other)) => Arc::ptr_eq(own, other),
+            (Self::Keys(_) | Self::NamedKeys { .. } | Self::Password(_) | Self::Service(_), _) => false,
         }
     }
 }

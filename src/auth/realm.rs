@@ -104,7 +104,7 @@ impl Realm {
         let token = self.authenticate(&credential.token, request, trace).map_err(|halt| halt.map(Refusal::from))?;
         self.claims.verified(&token.header, &token.claims, request.now, trace).map_err(Refusal::from)?;
         let identity = Identity::new(Arc::clone(&self.name), token);
-        let facts = Facts { request, identity: Some(&identity), outcome: None };
+        let facts = Facts { request, identity: Some(&identity), service: None, outcome: None };
         self.requirements(&facts, trace)?;
         let headers = render(&self.identity_headers, &facts, trace).map_err(Refusal::from)?;
         Ok(Some(identity.with_headers(headers)))

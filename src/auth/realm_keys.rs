@@ -79,7 +79,7 @@ impl RealmKeys {
 
 impl NamedKeys {
     fn of_request(&self, request: &Request<'_>) -> Result<Result<Arc<KeySource>, NoKeys>, Question> {
-        let facts = Facts { request, identity: None, outcome: None };
+        let facts = Facts::of(request);
         let Some(name) = self.name.render_if(&facts, is_plain_segment) else {
             return Ok(Err(NoKeys::Absent));
         };
@@ -87,7 +87,7 @@ impl NamedKeys {
             return Ok(found);
         }
         let question = Question::NamedKeys { source: Arc::clone(&self.source), name };
-        if request.answered.contains(&question) { Ok(Err(NoKeys::Unreadable)) } else { Err(question) }
+        if question.answer_in(request.answered).is_some() { Ok(Err(NoKeys::Unreadable)) } else { Err(question) }
     }
 }
 
@@ -102,7 +102,7 @@ impl RequestKeys<'_> {
         let askable = self.ring.askable(request.now);
         let anybody_to_ask = !askable.is_empty();
         let question = Question::Keys(askable);
-        if anybody_to_ask && !request.answered.contains(&question) {
+        if anybody_to_ask && question.answer_in(request.answered).is_none() {
             Halt::Ask(question)
         } else if self.ring.lacks_keys() {
             Halt::Refuse(Reason::KeysUnavailable)

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use http::request::Parts;
 
-use super::question::Question;
+use super::question::Answered;
 
 /// One request, as every authenticator and expression sees it. Identity headers that the client sent are gone already.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +27,7 @@ pub struct Request<'r> {
     /// When the request was received.
     pub now: SystemTime,
     /// What was found out for it already.
-    pub answered: &'r [Question],
+    pub answered: &'r [Answered],
 }
 
 /// The scheme of a request.

@@ -15,6 +15,20 @@ pub enum Step<'s> {
     NoToken,
     /// Something had to be found out; the decision begins anew.
     Asked(&'s Question),
+    /// A service that was asked has answered.
+    ServiceAnswered {
+        /// Its name.
+        service: &'s str,
+        /// What it answered.
+        status: u16,
+    },
+    /// A user name came with a password.
+    User {
+        /// The name.
+        name: &'s str,
+        /// Whether the password is right.
+        verdict: Verdict,
+    },
     /// There is one.
     TokenFound(&'s TokenSource),
     /// The protected header of a token, or of the token within; not verified yet.

@@ -47,6 +47,15 @@ impl Trace for Steps {
             Step::Asked(Question::NamedKeys { source, name }) => {
                 self.add("keys", format!("looked for those of {name:?} in {}; from the beginning:", source.name()));
             }
+            Step::Asked(Question::Password(_)) => self.add("password", "hashed; from the beginning:".to_owned()),
+            Step::Asked(Question::Service(service)) => {
+                self.add("service", format!("{} is asked; from the beginning:", service.name));
+            }
+            Step::ServiceAnswered { service, status } => {
+                let verdict = Verdict::from((200..300).contains(&status));
+                self.judged("service", format!("{service} answered {status}"), verdict);
+            }
+            Step::User { name, verdict } => self.judged("user", format!("{name:?}: the password"), verdict),
             Step::NoToken => self.add("token", "none was found".to_owned()),
             Step::TokenFound(source) => self.add("token", format!("found in {source}")),
             Step::Header(header) => self.add("header", header.to_compact()),

@@ -12,6 +12,7 @@ use super::yaml::Node;
 mod access;
 mod action;
 mod body;
+mod forward_auth;
 mod headers;
 mod json;
 mod keys;
@@ -31,9 +32,6 @@ mod value;
 
 use section::Section;
 use value::Value;
-
-/// Keys of the file's top level that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["forward_auth"];
 
 /// What every reading function needs besides its value.
 pub(super) struct Decoder<'b> {
@@ -68,6 +66,7 @@ pub(super) fn config(root: &Node, decoder: &mut Decoder<'_>) -> Config {
         admin: section.optional("admin", decoder, process::admin),
         access_log: section.optional("access_log", decoder, process::access_log).unwrap_or_default(),
         process: section.optional("process", decoder, process::process).unwrap_or_default(),
+        forward_auth: section.optional("forward_auth", decoder, forward_auth::services).unwrap_or_default(),
         keys: section.optional("keys", decoder, keys::key_sets).unwrap_or_default(),
         realms: section.optional("realms", decoder, realms::realms).unwrap_or_default(),
         upstreams: section.optional("upstreams", decoder, upstreams::upstreams).unwrap_or_default(),
@@ -79,7 +78,7 @@ pub(super) fn config(root: &Node, decoder: &mut Decoder<'_>) -> Config {
     if !section.has("locations") && !only_redirects {
         decoder.warning(section.place(), locations::NOTHING_SERVED);
     }
-    section.close(NOT_BUILT, decoder);
+    section.close(&[], decoder);
     config
 }
 

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use super::place::Located;
 
+mod forward_auth;
 mod keys;
 mod listener;
 mod location;
@@ -18,9 +19,10 @@ mod realm;
 mod response;
 mod upstream;
 
+pub use forward_auth::{ForwardAuth, OnDenied};
 pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, SecretEncoding, WeakKeys};
 pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};
-pub use location::{Access, Action, EncodedSlash, Location, Match, NoToken, PathMatch};
+pub use location::{Access, Action, Basic, EncodedSlash, ForwardPassword, Location, Match, NoToken, PathMatch};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
 pub use realm::{Compression, Encryption, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind, TokenSource};
 pub use response::{Content, CustomResponse, HeaderTemplate, Respond, ResponseBody};
@@ -41,6 +43,8 @@ pub struct Config {
     pub keys: Vec<KeySet>,
     /// Named rules for tokens.
     pub realms: Vec<Realm>,
+    /// Named services that are asked who may enter.
+    pub forward_auth: Vec<ForwardAuth>,
     /// Named groups of servers.
     pub upstreams: Vec<Upstream>,
     /// Which request goes where, and who may send it.

@@ -141,7 +141,6 @@ fn a_dozen_problems_are_told_in_one_run_in_file_order() {
             "17:21: realms.late: \"shadow\" is not built yet",
             "19:20: upstreams.app.servers[0]: \"127.0.0.1\" has no port: write \"127.0.0.1:8080\"",
             "19:41: upstreams.app.retries: expected a whole number from 0 to 10, found \"11\"",
-            "20:1: \"forward_auth\" is not built yet",
             "22:27: locations[0].match: \"prefix\" and \"path\" together: exactly one of \"path\", \"prefix\" or \"regex\" is allowed",
             "23:28: locations[0].access.any[0].ip[0]: \"10.0.0.1/8\" has bits set after its prefix; did you mean 10.0.0.0/8?",
             "23:67: locations[0].access.any[1].optional: \"optional: true\" inside \"any\" would let everybody in who shows no token",

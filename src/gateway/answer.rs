@@ -3,15 +3,19 @@
 use bytes::Bytes;
 use http::Method;
 use http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, LOCATION, VARY, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue, LOCATION, SET_COOKIE, VARY,
+    WWW_AUTHENTICATE,
 };
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use super::headers::{X_REQUEST_ID, rendered};
+use super::page_load::{DEPENDS_ON, is_page_load, prefers_json};
+use crate::auth::challenge::Challenge;
 use crate::auth::expression::facts::Facts;
-use crate::auth::{Denial, Scheme};
-use crate::snapshot::{Answer, Answers, Fixed, ResponseHeaders};
+use crate::auth::forward_auth::ServiceAnswer;
+use crate::auth::{Denial, Grant, Scheme};
+use crate::snapshot::{Answers, CustomAnswer, Fixed, ResponseHeaders};
 
 /// A refused request whose body is no longer than this keeps its connection.
 const MOST_DRAINED: usize = 64 * 1024;
@@ -50,17 +54,71 @@ impl OwnAnswer {
         Ok(answer)
     }
 
-    /// A refusal: as the configuration says, else as a problem document or a line of text; never more than the reason.
-    pub fn refusal(denial: &Denial, answers: &Answers, request: &RequestHeader) -> pingora_core::Result<Self> {
-        let mut answer = match answers.get(denial.status) {
-            Answer::Custom(fixed) => Self::fixed(denial.status, fixed)?,
-            Answer::Default => default_refusal(denial, request)?,
+    /// A refusal: as the configuration or a service says, else as a problem document or a line of text; never more than
+    /// the reason. A browser that loads a page may be sent elsewhere instead.
+    pub fn refusal(
+        denial: &Denial,
+        answers: &Answers,
+        request: &RequestHeader,
+        facts: &Facts<'_>,
+    ) -> pingora_core::Result<Self> {
+        let custom = answers.get(denial.status);
+        let configured = custom.and_then(|custom| custom.browser.as_ref());
+        let sends_browsers_elsewhere = configured.is_some() || denial.said.redirect.is_some();
+        let mut answer = if sends_browsers_elsewhere && is_page_load(request) {
+            let to = configured.map(|to| (302, rendered(to.render(facts).ok().flatten().as_deref())));
+            match to.or_else(|| denial.said.redirect.clone().map(|(status, to)| (status, Some(to)))) {
+                Some((status, Some(to))) => Self::redirect(status, to)?,
+                Some((_, None)) | None => Self::challenging(denial, custom, request)?,
+            }
+        } else {
+            Self::challenging(denial, custom, request)?
         };
+        if sends_browsers_elsewhere {
+            answer.head.insert_header(VARY, DEPENDS_ON)?;
+        }
         answer.head.insert_header(CACHE_CONTROL, "no-store")?;
-        for challenge in &denial.challenges {
-            answer.head.append_header(WWW_AUTHENTICATE, challenge.to_header())?;
+        for cookie in &denial.said.cookies {
+            answer.head.append_header(SET_COOKIE, cookie.clone())?;
         }
         Ok(answer)
+    }
+
+    /// A refusal that says what the client has to show.
+    fn challenging(
+        denial: &Denial,
+        custom: Option<&CustomAnswer>,
+        request: &RequestHeader,
+    ) -> pingora_core::Result<Self> {
+        if let Some(whole) = &denial.said.whole {
+            return Self::passed_on(whole);
+        }
+        let mut answer = match custom.and_then(|custom| custom.body.as_ref()) {
+            Some(fixed) => Self::fixed(denial.status, fixed)?,
+            None => default_refusal(denial, request)?,
+        };
+        for challenge in denial.challenges.iter().filter_map(Challenge::to_header) {
+            answer.head.append_header(WWW_AUTHENTICATE, challenge)?;
+        }
+        Ok(answer)
+    }
+
+    /// The answer of a service, as it came, without what belongs to its connection.
+    fn passed_on(whole: &ServiceAnswer) -> pingora_core::Result<Self> {
+        let mut head = ResponseHeader::build(whole.status, Some(whole.headers.len()))?;
+        for (name, value) in &whole.headers {
+            if !is_of_the_connection(name) {
+                head.append_header(name.clone(), value.clone())?;
+            }
+        }
+        head.insert_header(CONTENT_LENGTH, whole.body.len())?;
+        Ok(Self { head, body: whole.body.clone() })
+    }
+
+    /// Adds what services told of the client whom they admitted.
+    pub fn with_words_of_services(mut self, grant: &Grant) -> pingora_core::Result<Self> {
+        add_words_of_services(&mut self.head, grant)?;
+        Ok(self)
     }
 
     /// Names the methods that would have been taken.
@@ -122,7 +180,7 @@ pub fn dress(head: &mut ResponseHeader, headers: &ResponseHeaders, facts: &Facts
 fn default_refusal(denial: &Denial, request: &RequestHeader) -> pingora_core::Result<OwnAnswer> {
     let title = http::StatusCode::from_u16(denial.status).ok().and_then(|status| status.canonical_reason());
     let (title, reason) = (title.unwrap_or("Error"), denial.reason.code());
-    let mut answer = if prefers_json(request) {
+    let mut answer = if prefers_json(&request.headers) {
         let status = denial.status;
         let body = format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"reason":"{reason}"}}"#);
         OwnAnswer::new(denial.status, "application/problem+json", body.into())?
@@ -133,22 +191,24 @@ fn default_refusal(denial: &Denial, request: &RequestHeader) -> pingora_core::Re
     Ok(answer)
 }
 
-/// Whether `Accept` names JSON with more weight than text of any kind (RFC 9110 §12.5.1).
-fn prefers_json(request: &RequestHeader) -> bool {
-    let ranges = request.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let (mut json, mut text) = (0.0_f32, 0.0_f32);
-    for range in ranges.flat_map(|value| value.split(',')) {
-        let mut parts = range.split(';').map(str::trim);
-        let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
-        let quality =
-            parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse().ok()).unwrap_or(0.0);
-        match media_type.as_str() {
-            "application/json" | "application/problem+json" => json = json.max(quality),
-            "text/html" | "text/plain" | "text/*" => text = text.max(quality),
-            _ => {}
-        }
+/// Headers that belong to the connection of a service, and not to its answer (RFC 9110 §7.6.1).
+fn is_of_the_connection(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection" | "keep-alive" | "proxy-connection" | "te" | "trailer" | "transfer-encoding" | "upgrade"
+    ) || *name == CONTENT_LENGTH
+}
+
+/// What services have to tell the client, such as a renewed session: their cookies beside those of the upstream, of other
+/// headers theirs alone.
+pub fn add_words_of_services(head: &mut ResponseHeader, grant: &Grant) -> pingora_core::Result<()> {
+    for (name, _) in grant.response_headers().iter().filter(|(name, _)| *name != SET_COOKIE) {
+        head.remove_header(name);
     }
-    json > text
+    for (name, value) in grant.response_headers() {
+        head.append_header(name.clone(), value.clone())?;
+    }
+    Ok(())
 }
 
 /// Reads what is left of a refused request and drops it; `false` if that was too much, too slow, or not to be asked for.

@@ -10,10 +10,12 @@ use pingora_http::RequestHeader;
 
 use super::context::{Progress, RequestContext};
 use super::headers;
+use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
 use super::live::Edition;
 use super::metrics::Metrics;
 use crate::auth::Scheme;
+use crate::auth::challenge::Challenge;
 use crate::auth::expression::facts::MASK;
 use crate::auth::trace::Trace;
 use crate::snapshot::Action;
@@ -93,7 +95,8 @@ async fn decide<T: Trace>(
     context.client = Some(question.client.to_canonical());
     let size = headers::size(&head);
     headers::strip_client_claims(&mut head, &context.edition.snapshot.identity_names);
-    let arrival = Arrival { head: &head, scheme, listener: question.listener, size, metrics };
+    let inquirer = Inquirer::new(metrics.clone());
+    let arrival = Arrival { head: &head, scheme, listener: question.listener, size, inquirer: &inquirer };
     judge::judge(&arrival, &mut context, trace).await?;
     Ok(Explanation {
         location: context.progress.location().map(|location| location.name.to_string()),
@@ -126,7 +129,7 @@ fn outcome(context: &RequestContext) -> Outcome {
             status: denial.status,
             reason: denial.reason.code(),
             meaning: denial.reason.meaning(),
-            challenges: denial.challenges.iter().map(crate::auth::challenge::Challenge::to_header).collect(),
+            challenges: denial.challenges.iter().filter_map(shown_challenge).collect(),
         },
         Progress::Granted { location, .. } => Outcome::Admitted {
             action: match &location.action {
@@ -156,4 +159,8 @@ fn sent(arrival: &Arrival<'_>, context: &RequestContext) -> Result<Vec<(String, 
         (name.as_str().to_owned(), value.into_owned())
     });
     Ok(shown.collect())
+}
+
+fn shown_challenge(challenge: &Challenge) -> Option<String> {
+    challenge.to_header().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

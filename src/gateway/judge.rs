@@ -11,8 +11,7 @@ use serde_json::json;
 use super::answer::OwnAnswer;
 use super::context::{Progress, RequestContext};
 use super::headers::{self, Forwarded};
-use super::key_fetch;
-use super::metrics::Metrics;
+use super::inquiry::Inquirer;
 use super::target::Target;
 use crate::auth::expression::facts::Facts;
 use crate::auth::trace::{Step, Trace};
@@ -32,8 +31,8 @@ pub struct Arrival<'a> {
     pub listener: ListenerId,
     /// Octets of its head, before anything was stripped.
     pub size: usize,
-    /// Told of what is found out for it.
-    pub metrics: &'a Metrics,
+    /// Finds out what the decision depends on.
+    pub inquirer: &'a Inquirer,
 }
 
 /// Judges a request and notes in its context how far it came. `None`: it is to be sent on.
@@ -169,8 +168,7 @@ async fn decide<T: Trace>(
             Decision::Deny(denial) => return Err(denial),
             Decision::Ask(question) => {
                 trace.note(Step::Asked(&question));
-                key_fetch::answer(&question, arrival.metrics, context.received).await;
-                answered.push(question);
+                answered.push(arrival.inquirer.answer(question, arrival, target, context).await);
             }
         }
     }
@@ -198,6 +196,10 @@ fn act(location: &Location, arrival: &Arrival<'_>, context: &RequestContext) -> 
                 None => return failure(arrival, context, &Denial::of(Reason::InternalError)).map(Some),
             }
         }
+    };
+    let answer = match context.progress.grant() {
+        Some(grant) => answer.with_words_of_services(grant)?,
+        None => answer,
     };
     dressed(answer, arrival, context).map(Some)
 }
@@ -284,7 +286,8 @@ fn request_of<'r>(arrival: &Arrival<'r>, target: &'r Target, context: &RequestCo
 
 /// Gives what is known of a request to whoever evaluates expressions.
 pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts: impl FnOnce(&Facts<'_>) -> R) -> R {
-    let identity = context.progress.grant().and_then(Grant::identity);
+    let grant = context.progress.grant();
+    let (identity, service) = (grant.and_then(Grant::identity), grant.and_then(Grant::service));
     let request = match context.progress.target() {
         Some(target) => request_of(arrival, target, context),
         None => Request {
@@ -298,7 +301,7 @@ pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts:
             answered: &[],
         },
     };
-    use_facts(&Facts { request: &request, identity, outcome: None })
+    use_facts(&Facts { request: &request, identity, service, outcome: None })
 }
 
 fn dressed(answer: OwnAnswer, arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
@@ -309,8 +312,10 @@ fn dressed(answer: OwnAnswer, arrival: &Arrival<'_>, context: &RequestContext) -
 /// The answer to a request that failed where it is now.
 pub fn failure(arrival: &Arrival<'_>, context: &RequestContext, denial: &Denial) -> Result<OwnAnswer> {
     let (answers, edits) = manners(context.progress.location(), &context.edition.snapshot);
-    let answer = OwnAnswer::refusal(denial, answers, arrival.head)?;
-    with_facts(arrival, context, |facts| answer.dressed(edits, facts, &context.request_id))
+    with_facts(arrival, context, |facts| {
+        let answer = OwnAnswer::refusal(denial, answers, arrival.head, facts)?;
+        answer.dressed(edits, facts, &context.request_id)
+    })
 }
 
 fn failure_at(
@@ -321,9 +326,10 @@ fn failure_at(
     denial: &Denial,
 ) -> Result<OwnAnswer> {
     let (answers, edits) = manners(Some(location), &context.edition.snapshot);
-    let answer = OwnAnswer::refusal(denial, answers, arrival.head)?;
     let request = request_of(arrival, target, context);
-    answer.dressed(edits, &Facts { request: &request, identity: None, outcome: None }, &context.request_id)
+    let facts = Facts::of(&request);
+    let answer = OwnAnswer::refusal(denial, answers, arrival.head, &facts)?;
+    answer.dressed(edits, &facts, &context.request_id)
 }
 
 /// How answers look: at a location, or where none is known.

@@ -5,23 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use super::live::Live;
 use super::metrics::{KeyRefresh, Metrics};
-use crate::auth::Question;
 use crate::keys::{Fetch, KeySource, Looked, Needed, PerRequestSource};
 
 /// How often it is looked whose time has come.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// Finds out what a decision depends on. `now` is the time of the request.
-pub async fn answer(question: &Question, metrics: &Metrics, now: SystemTime) {
-    match question {
-        Question::Keys(sources) => {
-            let fetch = |source: &Arc<KeySource>| fetch_in_turn(Arc::clone(source), metrics.clone(), Turn::Extra, now);
-            let fetches: Vec<_> = sources.iter().map(fetch).collect();
-            for fetch in fetches {
-                fetch.await;
-            }
-        }
-        Question::NamedKeys { source, name } => look_for(Arc::clone(source), name.clone(), metrics, now).await,
+/// Asks endpoints out of turn, all at once. `now` is the time of the request that waits.
+pub async fn fetch_all(sources: &[Arc<KeySource>], metrics: &Metrics, now: SystemTime) {
+    let fetch = |source: &Arc<KeySource>| fetch_in_turn(Arc::clone(source), metrics.clone(), Turn::Extra, now);
+    let fetches: Vec<_> = sources.iter().map(fetch).collect();
+    for fetch in fetches {
+        fetch.await;
     }
 }
 
@@ -56,7 +50,7 @@ fn fetch_in_turn(source: Arc<KeySource>, metrics: Metrics, turn: Turn, now: Syst
 }
 
 /// Looks for keys that a request names: reads a file, or asks an endpoint.
-async fn look_for(source: Arc<PerRequestSource>, name: String, metrics: &Metrics, now: SystemTime) {
+pub async fn look_for(source: Arc<PerRequestSource>, name: String, metrics: &Metrics, now: SystemTime) {
     let (looking, named) = (Arc::clone(&source), name.clone());
     let looked = tokio::task::spawn_blocking(move || looking.look(&named, now)).await;
     match looked {

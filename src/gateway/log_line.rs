@@ -94,7 +94,7 @@ fn with_facts<R>(context: &RequestContext, exchange: &Exchange<'_>, use_facts: i
         secrets: &context.edition.snapshot.secrets,
     };
     let identity = context.progress.grant().and_then(|grant| grant.identity());
-    use_facts(&Facts { request: &request, identity, outcome: Some(&outcome) })
+    use_facts(&Facts { request: &request, identity, service: None, outcome: Some(&outcome) })
 }
 
 #[derive(Serialize)]

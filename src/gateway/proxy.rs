@@ -16,6 +16,7 @@ use super::access_log::LogSender;
 use super::answer;
 use super::context::{Progress, RequestContext};
 use super::headers::{self, X_REQUEST_ID};
+use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
 use super::live::Live;
 use super::log_line::{self, Exchange};
@@ -45,6 +46,8 @@ pub struct Proxy {
     pub live: Arc<Live>,
     /// What operators see.
     pub metrics: Metrics,
+    /// Finds out what decisions depend on.
+    pub inquirer: Inquirer,
     /// Where lines of the access log go.
     pub log: LogSender,
     /// The listeners, in the order of the configuration.
@@ -69,7 +72,7 @@ impl Proxy {
     fn arrival<'s>(&'s self, session: &'s Session) -> Result<Arrival<'s>> {
         match self.listener(session) {
             Some((listener, Entrance { scheme, .. })) => {
-                Ok(Arrival { head: session.req_header(), scheme, listener, size: 0, metrics: &self.metrics })
+                Ok(Arrival { head: session.req_header(), scheme, listener, size: 0, inquirer: &self.inquirer })
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request came in through no listener")),
         }
@@ -229,6 +232,9 @@ impl ProxyHttp for Proxy {
         let Some(location) = context.progress.location() else {
             return Ok(());
         };
+        if let Some(grant) = context.progress.grant() {
+            answer::add_words_of_services(response, grant)?;
+        }
         judge::with_facts(&self.arrival(session)?, context, |facts| {
             answer::dress(response, &location.response_headers, facts)
         })

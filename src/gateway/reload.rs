@@ -87,6 +87,9 @@ impl Reloader {
                 for source in &running.snapshot.key_sources {
                     report(source.name(), source.refresh(Reread::IfChanged), &metrics);
                 }
+                for users in &running.snapshot.users {
+                    report(&users.path().display().to_string(), users.refresh(Reread::IfChanged), &metrics);
+                }
                 for source in &running.snapshot.per_request_sources {
                     source.refresh(|refresh| report(source.name(), refresh, &metrics));
                 }

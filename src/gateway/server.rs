@@ -16,6 +16,7 @@ use super::accept::{self, Certificates, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
 use super::admin::{Admin, Readiness};
 use super::drain::OpenConnections;
+use super::inquiry::Inquirer;
 use super::key_fetch;
 use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
@@ -92,7 +93,13 @@ async fn serve(
     reload::look_up(&edition.pools).await;
 
     let live = Arc::new(Live::from_pointee(edition));
-    let proxy = Proxy { live: Arc::clone(&live), metrics: metrics.clone(), log: log.clone(), entrances };
+    let proxy = Proxy {
+        live: Arc::clone(&live),
+        metrics: metrics.clone(),
+        inquirer: Inquirer::new(metrics.clone()),
+        log: log.clone(),
+        entrances,
+    };
     let proxy = Arc::new(http_proxy_of(proxy));
     let (shutdown, ends) = watch::channel(false);
     let open = Arc::new(OpenConnections::shown_by(metrics.connections.clone()));

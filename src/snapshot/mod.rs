@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use crate::auth::credential::TokenNames;
 use crate::auth::expression::template::Template;
+use crate::auth::passwords::Users;
 use crate::auth::realm::Realm;
 use crate::keys::{KeySource, PerRequestSource};
 use crate::route::RouteTable;
 
 pub use compile::{Compiled, Environment, compile, key_source_name};
 pub use location::{Action, EncodedSlash, HeaderEdit, Location, Methods, Redirect, TokenRemoval};
-pub use response::{Answer, Answers, Fixed, ResponseHeaders};
+pub use response::{Answers, CustomAnswer, Fixed, ResponseHeaders};
 pub use upstream::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};
 
 /// Everything that a request is judged and served by. It never changes; a reload makes another one.
@@ -30,7 +31,7 @@ pub struct Snapshot {
     pub identity_names: IdentityNames,
     /// What no log may show.
     pub secrets: TokenNames,
-    /// What requests are sent on to; locations name them by place.
+    /// What requests are sent on to, and the servers of services; locations and services name them by place.
     pub upstreams: Vec<Arc<UpstreamSpec>>,
     /// Answers of the gateway where no location is known.
     pub answers: Answers,
@@ -40,6 +41,8 @@ pub struct Snapshot {
     pub realms: Vec<Arc<Realm>>,
     /// What is to be read again when its file changes.
     pub key_sources: Vec<Arc<KeySource>>,
+    /// Users with passwords, which are read again when their file changes.
+    pub users: Vec<Arc<Users>>,
     /// Keys that requests name.
     pub per_request_sources: Vec<Arc<PerRequestSource>>,
     /// What a line of the access log looks like.

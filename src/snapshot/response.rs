@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::HeaderEdit;
+use crate::auth::expression::template::Template;
 
 /// A body that is the same every time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,30 +17,30 @@ pub struct Fixed {
     pub octets: Bytes,
 }
 
+/// What the configuration says of a status.
+#[derive(Debug, Default)]
+pub struct CustomAnswer {
+    /// Where a browser that loads a page is sent instead.
+    pub browser: Option<Template>,
+    /// What everybody else gets; `None`: what they would get anyway.
+    pub body: Option<Fixed>,
+}
+
 /// Answers of the configuration, by status: a location's own, then those of the file.
 #[derive(Debug, Clone, Default)]
 pub struct Answers {
     /// The nearest first.
-    levels: Vec<Arc<HashMap<u16, Fixed>>>,
-}
-
-/// What to answer with.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Answer<'a> {
-    /// What the configuration says.
-    Custom(&'a Fixed),
-    /// The configuration says nothing.
-    Default,
+    levels: Vec<Arc<HashMap<u16, CustomAnswer>>>,
 }
 
 impl Answers {
     /// The answers of the file alone.
-    pub fn of_file(answers: HashMap<u16, Fixed>) -> Self {
+    pub fn of_file(answers: HashMap<u16, CustomAnswer>) -> Self {
         Self { levels: vec![Arc::new(answers)] }
     }
 
     /// The same, with those of a location before them.
-    pub fn with_location(&self, answers: HashMap<u16, Fixed>) -> Self {
+    pub fn with_location(&self, answers: HashMap<u16, CustomAnswer>) -> Self {
         let mut levels = self.levels.clone();
         if !answers.is_empty() {
             levels.insert(0, Arc::new(answers));
@@ -47,9 +48,9 @@ impl Answers {
         Self { levels }
     }
 
-    /// The nearest answer for a status.
-    pub fn get(&self, status: u16) -> Answer<'_> {
-        self.levels.iter().find_map(|level| level.get(&status)).map_or(Answer::Default, Answer::Custom)
+    /// The nearest answer for a status, if the configuration says anything.
+    pub fn get(&self, status: u16) -> Option<&CustomAnswer> {
+        self.levels.iter().find_map(|level| level.get(&status))
     }
 }
 

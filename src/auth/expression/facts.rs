@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 
 use super::fields::{Field, Step};
 use crate::auth::credential::TokenNames;
+use crate::auth::forward_auth::ServiceAnswer;
 use crate::auth::identity::Identity;
 use crate::auth::request::{Request, Single};
 use crate::jose::{Json, compact_text};
@@ -18,6 +19,8 @@ pub struct Facts<'f> {
     pub request: &'f Request<'f>,
     /// Who was admitted last, if anybody was.
     pub identity: Option<&'f Identity>,
+    /// What the service that admitted last has answered.
+    pub service: Option<&'f ServiceAnswer>,
     /// What became of the request, in the access log only.
     pub outcome: Option<&'f Outcome<'f>>,
 }
@@ -64,6 +67,11 @@ pub enum Reading<'f> {
 pub const MASK: &str = "***";
 
 impl<'f> Facts<'f> {
+    /// Of a request of which nothing else is known.
+    pub fn of(request: &'f Request<'f>) -> Self {
+        Self { request, identity: None, service: None, outcome: None }
+    }
+
     /// Reads one field.
     pub fn read(&self, field: &Field) -> Reading<'f> {
         let request = self.request;
@@ -85,6 +93,7 @@ impl<'f> Facts<'f> {
             Field::Payload => self.identity.map_or(Reading::Absent, |identity| owned(compact_text(identity.payload()))),
             Field::Realm => self.identity.map_or(Reading::Absent, |identity| text(identity.realm())),
             Field::AuthSubject => self.identity.and_then(Identity::subject).map_or(Reading::Absent, text),
+            Field::ServiceHeader(name) => self.service.map_or(Reading::Absent, |answer| joined(&answer.headers, name)),
             Field::ResponseStatus
             | Field::ResponseBytes
             | Field::AuthStatus
@@ -118,8 +127,7 @@ impl<'f> Facts<'f> {
 
     /// A header; one that is repeated is joined by commas (RFC 9110 §5.3).
     pub fn header(&self, name: &HeaderName) -> Reading<'f> {
-        let mut values = self.request.head.headers.get_all(name).into_iter();
-        let Some(first) = values.next() else {
+        let Some(first) = self.request.head.headers.get(name) else {
             return Reading::Absent;
         };
         if let Some(secrets) = self.secrets() {
@@ -130,13 +138,7 @@ impl<'f> Facts<'f> {
                 return Reading::Text(secrets.mask_uri(&String::from_utf8_lossy(first.as_bytes())).into_owned().into());
             }
         }
-        let mut joined = String::from_utf8_lossy(first.as_bytes());
-        for value in values {
-            let joined = joined.to_mut();
-            joined.push_str(", ");
-            joined.push_str(&String::from_utf8_lossy(value.as_bytes()));
-        }
-        Reading::Text(joined)
+        joined(&self.request.head.headers, name)
     }
 
     /// A cookie.
@@ -237,9 +239,25 @@ impl<'f> Outcome<'f> {
             | Field::JoseOuter(_)
             | Field::Payload
             | Field::Realm
+            | Field::ServiceHeader(_)
             | Field::AuthSubject => Reading::Absent,
         }
     }
+}
+
+/// All values of a header, joined by commas (RFC 9110 §5.3).
+fn joined<'f>(headers: &'f HeaderMap, name: &HeaderName) -> Reading<'f> {
+    let mut values = headers.get_all(name).into_iter();
+    let Some(first) = values.next() else {
+        return Reading::Absent;
+    };
+    let mut joined = String::from_utf8_lossy(first.as_bytes());
+    for value in values {
+        let joined = joined.to_mut();
+        joined.push_str(", ");
+        joined.push_str(&String::from_utf8_lossy(value.as_bytes()));
+    }
+    Reading::Text(joined)
 }
 
 fn text(text: &str) -> Reading<'_> {

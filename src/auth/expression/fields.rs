@@ -6,6 +6,7 @@ use http::HeaderName;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scope {
     identity: Presence,
+    service: Presence,
     outcome: Presence,
 }
 
@@ -15,13 +16,32 @@ enum Presence {
     Impossible,
 }
 
+impl Presence {
+    fn or(self, other: Self) -> Self {
+        if self == Self::Possible { self } else { other }
+    }
+}
+
 impl Scope {
     /// Nobody can have been admitted yet: `request` and `client` only.
-    pub const REQUEST: Self = Self { identity: Presence::Impossible, outcome: Presence::Impossible };
+    pub const REQUEST: Self =
+        Self { identity: Presence::Impossible, service: Presence::Impossible, outcome: Presence::Impossible };
     /// A realm may have admitted: `claims`, `jose`, `jose_outer`, `payload` and `realm` too.
-    pub const IDENTITY: Self = Self { identity: Presence::Possible, outcome: Presence::Impossible };
+    pub const IDENTITY: Self = Self { identity: Presence::Possible, ..Self::REQUEST };
+    /// A service may have admitted: `auth.headers` too.
+    pub const SERVICE: Self = Self { service: Presence::Possible, ..Self::REQUEST };
     /// The access log: `response`, `auth` and `upstream` too.
-    pub const LOG: Self = Self { identity: Presence::Possible, outcome: Presence::Possible };
+    pub const LOG: Self =
+        Self { identity: Presence::Possible, service: Presence::Impossible, outcome: Presence::Possible };
+
+    /// Where whatever is known in either is known.
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            identity: self.identity.or(other.identity),
+            service: self.service.or(other.service),
+            outcome: self.outcome.or(other.outcome),
+        }
+    }
 }
 
 /// One step from a claim to what is in it.
@@ -68,6 +88,8 @@ pub enum Field {
     Payload,
     /// `realm`
     Realm,
+    /// `auth.headers["…"]`
+    ServiceHeader(HeaderName),
     /// `response.status`
     ResponseStatus,
     /// `response.bytes`
@@ -111,9 +133,15 @@ pub fn resolve(root: &str, steps: &[Step], scope: Scope) -> Result<Chain, String
         ("realm", []) => Field::Realm,
         ("request", ["headers", name]) => Field::Header(header_name(name)?),
         ("request", ["cookies", name]) => Field::Cookie((*name).to_owned()),
+        ("auth", ["headers", name]) => service_header(name, scope)?,
         ("request", ["args", name]) => Field::Argument((*name).to_owned()),
-        ("request", [] | ["headers" | "cookies" | "args"]) | ("client" | "response" | "auth" | "upstream", []) => {
+        ("request", [] | ["headers" | "cookies" | "args"])
+        | ("auth", ["headers"])
+        | ("client" | "response" | "auth" | "upstream", []) => {
             return Ok(Chain::Whole);
+        }
+        ("auth", [_]) if scope.outcome == Presence::Impossible => {
+            return Err("only \"auth.headers\" is known here; the rest of \"auth\" in the access log".to_owned());
         }
         (root, [member]) => leaf(root, member)?,
         (root, [member, ..]) => {
@@ -132,6 +160,14 @@ fn member_name(step: &Step) -> Option<&str> {
     }
 }
 
+/// In the access log there is nothing left of what a service said.
+fn service_header(name: &str, scope: Scope) -> Result<Field, String> {
+    if scope.service == Presence::Impossible {
+        return Err("\"auth.headers\" is not known here: no forward_auth service can have admitted before".to_owned());
+    }
+    header_name(name).map(Field::ServiceHeader)
+}
+
 fn header_name(name: &str) -> Result<HeaderName, String> {
     if name.bytes().any(|octet| octet.is_ascii_uppercase()) {
         return Err(format!("header names are in lower case here: \"{}\"", name.to_ascii_lowercase()));
@@ -143,15 +179,15 @@ fn allowed(root: &str, scope: Scope) -> Result<(), String> {
     let presence = match root {
         "request" | "client" => Presence::Possible,
         "claims" | "jose" | "jose_outer" | "payload" | "realm" => scope.identity,
-        "response" | "auth" | "upstream" => scope.outcome,
+        "auth" => scope.service.or(scope.outcome),
+        "response" | "upstream" => scope.outcome,
         _ => return Err(format!("there is no variable \"{root}\"")),
     };
     match (presence, root) {
         (Presence::Possible, _) => Ok(()),
         (Presence::Impossible, "response" | "upstream") => Err(format!("\"{root}\" is known in the access log only")),
         (Presence::Impossible, "auth") => {
-            Err("\"auth\" is known in the access log only (auth.headers, of a forward_auth service, is not built yet)"
-                .to_owned())
+            Err("\"auth\" is not known here: no forward_auth service can have admitted before".to_owned())
         }
         (Presence::Impossible, _) => Err(format!("\"{root}\" is not known here: no realm can have admitted before")),
     }
@@ -168,7 +204,6 @@ fn leaf(root: &str, member: &str) -> Result<Field, String> {
         ("request", "time") => Field::Time,
         ("client", "ip") => Field::ClientIp,
         ("client", "certificate") => return Err("\"client.certificate\" is not built yet".to_owned()),
-        ("auth", "headers") => return Err("\"auth.headers\" is not built yet".to_owned()),
         ("response", "status") => Field::ResponseStatus,
         ("response", "bytes") => Field::ResponseBytes,
         ("auth", "status") => Field::AuthStatus,

@@ -56,7 +56,7 @@ fn request(head: &Parts) -> Request<'_> {
 fn text(source: &str) -> Result<Option<String>, TextProblem> {
     let (head, identity) = (head(), identity());
     let request = request(&head);
-    let facts = Facts { request: &request, identity: Some(&identity), outcome: None };
+    let facts = Facts { request: &request, identity: Some(&identity), service: None, outcome: None };
     let expression = Expression::compile(source, Scope::IDENTITY).unwrap_or_else(|why| panic!("{source}: {why}"));
     expression.text(&facts).map(|text| text.map(Cow::into_owned))
 }
@@ -64,7 +64,7 @@ fn text(source: &str) -> Result<Option<String>, TextProblem> {
 fn holds(source: &str) -> bool {
     let (head, identity) = (head(), identity());
     let request = request(&head);
-    let facts = Facts { request: &request, identity: Some(&identity), outcome: None };
+    let facts = Facts { request: &request, identity: Some(&identity), service: None, outcome: None };
     Expression::compile(source, Scope::IDENTITY).unwrap_or_else(|why| panic!("{source}: {why}")).holds(&facts)
 }
 
@@ -174,7 +174,10 @@ fn what_cannot_be_meant_is_an_error_at_load() {
         ("claims.sub == 'x'", Scope::REQUEST, "no realm can have admitted before"),
         ("realm == 'x'", Scope::REQUEST, "no realm can have admitted before"),
         ("response.status", Scope::IDENTITY, "access log only"),
-        ("auth.headers['x']", Scope::IDENTITY, "not built yet"),
+        ("auth.headers['x']", Scope::IDENTITY, "no forward_auth service can have admitted"),
+        ("auth.headers['x']", Scope::LOG, "no forward_auth service can have admitted"),
+        ("auth.headers['X']", Scope::SERVICE, "in lower case"),
+        ("auth.status", Scope::SERVICE, "only \"auth.headers\" is known here"),
         ("nope(claims.sub)", Scope::IDENTITY, "there is no function \"nope\""),
         ("claims.sub.nope()", Scope::IDENTITY, "there is no function \"nope\""),
         ("claims.roles.exists(role, rule == 'x')", Scope::IDENTITY, "there is no variable \"rule\""),
@@ -194,7 +197,7 @@ fn a_template_is_text_with_expressions_in_braces() {
     let render = |source: &str| {
         let (head, identity) = (head(), identity());
         let request = request(&head);
-        let facts = Facts { request: &request, identity: Some(&identity), outcome: None };
+        let facts = Facts { request: &request, identity: Some(&identity), service: None, outcome: None };
         let template = Template::compile(source, Scope::IDENTITY).unwrap();
         template.render(&facts).map(|text| text.map(Cow::into_owned))
     };
@@ -231,7 +234,7 @@ fn class_37_a_log_line_shows_no_token_and_no_control_character() {
         upstream_time: Some(Duration::from_millis(1500)),
         secrets: &secrets,
     };
-    let facts = Facts { request: &request, identity: None, outcome: Some(&outcome) };
+    let facts = Facts { request: &request, identity: None, service: None, outcome: Some(&outcome) };
     let render = |source: &str| Template::compile(source, Scope::LOG).unwrap().render_log(&facts);
     assert_eq!(
         render("{client.ip} {response.status} {response.bytes} JWT:{auth.status}"),
@@ -260,7 +263,7 @@ fn a_query_of_thousands_of_arguments_is_read_once() {
     let query = query.join("&");
     let head = head();
     let request = Request { query: Some(&query), ..request(&head) };
-    let facts = Facts { request: &request, identity: None, outcome: None };
+    let facts = Facts::of(&request);
     assert_eq!(request.all_arguments().len(), 8000);
     let expression =
         Expression::compile("size(request.args) == 8000 && request.args['a7999'] == ''", Scope::REQUEST).unwrap();

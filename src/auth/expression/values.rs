@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cel::Value;
 use cel::objects::Key;
+use http::HeaderName;
 
 use super::facts::{Facts, Reading};
 use super::fields::Field;
@@ -30,10 +31,7 @@ pub(super) fn value_of(variable: Variable, facts: &Facts<'_>) -> Option<(&'stati
         Variable::Response => {
             ("response", fields(&[("status", Field::ResponseStatus), ("bytes", Field::ResponseBytes)]))
         }
-        Variable::Auth => (
-            "auth",
-            fields(&[("status", Field::AuthStatus), ("reason", Field::AuthReason), ("subject", Field::AuthSubject)]),
-        ),
+        Variable::Auth => ("auth", auth_value(facts)),
         Variable::Upstream => (
             "upstream",
             fields(&[
@@ -43,6 +41,21 @@ pub(super) fn value_of(variable: Variable, facts: &Facts<'_>) -> Option<(&'stati
             ]),
         ),
     })
+}
+
+/// What the log knows, or the headers of the service that admitted.
+fn auth_value(facts: &Facts<'_>) -> Value {
+    let mut members: HashMap<&str, Value> = HashMap::new();
+    for (name, field) in [("status", Field::AuthStatus), ("reason", Field::AuthReason), ("subject", Field::AuthSubject)]
+    {
+        members.extend(value_of_reading(facts.read(&field)).map(|value| (name, value)));
+    }
+    if let Some(answer) = facts.service {
+        let read = |name: &HeaderName| value_of_reading(facts.read(&Field::ServiceHeader(name.clone())));
+        let headers = answer.headers.keys().filter_map(|name| Some((name.as_str().to_owned(), read(name)?)));
+        members.insert("headers", headers.collect::<HashMap<String, Value>>().into());
+    }
+    members.into()
 }
 
 fn request_value(facts: &Facts<'_>) -> Value {

@@ -1,19 +1,21 @@
 //! Who may pass?
 
 use super::super::place::quoted;
-use super::super::schema::{Access, NoToken};
+use super::super::schema::{Access, Basic, ForwardPassword, NoToken};
 use super::super::suggest::did_you_mean;
 use super::super::value::{Cidr, cidr};
 use super::list::one_or_some;
-use super::scalar::{boolean, located_text, parsed};
+use super::scalar::{boolean, file, located_text, parsed};
 use super::{Decoder, Section, Value};
 
 /// Nodes that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["basic", "forward_auth", "stage"];
+const NOT_BUILT: &[&str] = &["stage"];
 
 #[derive(Clone, Copy)]
 enum Node {
     Realm,
+    Basic,
+    ForwardAuth,
     Ip,
     NotIp,
     Check,
@@ -21,8 +23,10 @@ enum Node {
     Any,
 }
 
-const NODES: [(&str, Node); 6] = [
+const NODES: [(&str, Node); 8] = [
     ("realm", Node::Realm),
+    ("basic", Node::Basic),
+    ("forward_auth", Node::ForwardAuth),
     ("ip", Node::Ip),
     ("not_ip", Node::NotIp),
     ("check", Node::Check),
@@ -70,6 +74,8 @@ fn tree(value: &Value<'_>, above: Above, decoder: &mut Decoder<'_>) -> Access {
         }
         match node {
             Node::Realm => realm(&value, &mut section, above, decoder),
+            Node::Basic => basic(&value, decoder).map(Access::Basic),
+            Node::ForwardAuth => located_text(&value, decoder).map(Access::ForwardAuth),
             Node::Ip => addresses(&value, decoder).map(Access::Ip),
             Node::NotIp => addresses(&value, decoder).map(Access::NotIp),
             Node::Check => located_text(&value, decoder).map(Access::Check),
@@ -98,6 +104,16 @@ fn realm(value: &Value<'_>, section: &mut Section<'_>, above: Above, decoder: &m
         },
     };
     Some(Access::Realm { name: name?, no_token: no_token? })
+}
+
+fn basic(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Basic> {
+    let mut section = Section::open(value, decoder)?;
+    let users = section.required("users", decoder, file);
+    let challenge = section.optional("challenge", decoder, located_text);
+    let forward = section.optional("forward_password", decoder, boolean);
+    section.close(&[], decoder);
+    let forward_password = if forward == Some(true) { ForwardPassword::Yes } else { ForwardPassword::No };
+    Some(Basic { users: users?, challenge, forward_password })
 }
 
 /// The children of `all` or `any`. A broken child stays: without it, `all` would ask for less than was written.

@@ -69,6 +69,24 @@ fn edit_refused(name: &HeaderName) -> Option<&'static str> {
     }
 }
 
+/// Headers of a client that a service cannot be shown: it gets no body, and is told of the request in our own words.
+pub(super) fn not_for_a_service(name: &HeaderName) -> Option<&'static str> {
+    match name.as_str() {
+        "host" => Some("the service has a host of its own; the client's is in X-Forwarded-Host"),
+        "expect" => Some("the service gets no body"),
+        content if content.starts_with("content-") => Some("the service gets no body"),
+        other => hop_by_hop(other),
+    }
+}
+
+/// Headers of a service's answer that are not for a client.
+pub(super) fn not_from_a_service(name: &HeaderName) -> Option<&'static str> {
+    match name.as_str() {
+        content if content.starts_with("content-") => Some("it describes the body of another answer"),
+        other => hop_by_hop(other),
+    }
+}
+
 /// RFC 9110 §7.6.1.
 fn hop_by_hop(name: &str) -> Option<&'static str> {
     let listed =

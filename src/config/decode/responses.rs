@@ -4,10 +4,8 @@ use super::super::place::{Located, Place, quoted_key};
 use super::super::schema::CustomResponse;
 use super::super::value::number;
 use super::body::{FORMS, body};
+use super::scalar::located_text;
 use super::{Decoder, Section, Value};
-
-/// Keys of one status that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["browser"];
 
 /// `responses`, at the top or in a location.
 pub(super) fn responses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<CustomResponse>> {
@@ -23,13 +21,22 @@ pub(super) fn responses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
         let Some(mut section) = Section::open(&entry, decoder) else {
             continue;
         };
-        let form = section.one_of(&FORMS, NOT_BUILT, decoder);
+        let form = section.one_of(&FORMS, &["browser"], decoder);
         let body = form.and_then(|(form, value)| body(form, &value, &mut section, decoder));
+        let browser = section.optional("browser", decoder, browser);
         section.allow("type");
-        section.close(NOT_BUILT, decoder);
-        if let (Some(status), Some(body)) = (status, body) {
-            responses.push(CustomResponse { status: Located::new(status, place), body });
+        section.close(&[], decoder);
+        if let (Some(status), true) = (status, body.is_some() || browser.is_some()) {
+            responses.push(CustomResponse { status: Located::new(status, place), browser, body });
         }
     }
     Some(responses)
+}
+
+/// `{ redirect: … }`: where a browser goes that loads a page.
+fn browser(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<String>> {
+    let mut section = Section::open(value, decoder)?;
+    let to = section.required("redirect", decoder, located_text);
+    section.close(&[], decoder);
+    to
 }

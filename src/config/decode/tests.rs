@@ -5,6 +5,7 @@ use std::path::Path;
 use super::super::{Loaded, parse};
 
 mod access;
+mod forward_auth;
 mod keys;
 mod listeners;
 mod locations;
@@ -92,9 +93,4 @@ fn nothing_is_told_where_a_value_is_needed() {
 fn a_template_without_quotes_is_recognised() {
     let realm = "realms: { app: { keys: a, identity_headers: { X-User-ID: {claims.sub} } } }";
     refused(realm, "realms.app.identity_headers.X-User-ID: ", "must be in quotes");
-}
-
-#[test]
-fn what_is_not_built_yet_at_the_top_is_said() {
-    refused("forward_auth: { verifier: { url: http://x } }", "\"forward_auth\" is not built yet", "");
 }

@@ -83,7 +83,7 @@ fn timeouts(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Timeouts> {
     Some(timeouts)
 }
 
-fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<UpstreamTls> {
+pub(super) fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<UpstreamTls> {
     let mut section = Section::open(value, decoder)?;
     let server_name = section.optional(
         "server_name",

@@ -1,5 +1,7 @@
 //! What may an operator write about which request goes where, and who may send it?
 
+use std::path::PathBuf;
+
 use http::Method;
 
 use super::super::place::{Located, Place};
@@ -81,6 +83,10 @@ pub enum Access {
         /// What happens without a token.
         no_token: NoToken,
     },
+    /// Users who know their password.
+    Basic(Basic),
+    /// Whom the service of this name admits.
+    ForwardAuth(Located<String>),
     /// Clients at these addresses.
     Ip(Vec<Cidr>),
     /// Clients at other addresses.
@@ -93,6 +99,26 @@ pub enum Access {
     Any(Vec<Access>),
     /// Written with a problem that has been reported.
     Broken,
+}
+
+/// User names and passwords (RFC 7617).
+#[derive(Debug)]
+pub struct Basic {
+    /// A file as `htpasswd` writes it.
+    pub users: Located<PathBuf>,
+    /// Template of the realm text.
+    pub challenge: Option<Located<String>>,
+    /// Whether the upstream gets the password.
+    pub forward_password: ForwardPassword,
+}
+
+/// `forward_password`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ForwardPassword {
+    /// It goes no further.
+    No,
+    /// It is sent on.
+    Yes,
 }
 
 /// What a realm does with a request that carries no token.

@@ -47,6 +47,8 @@ pub enum Content {
 pub struct CustomResponse {
     /// 400 to 599, at the place of its key.
     pub status: Located<u16>,
-    /// What the answer says.
-    pub body: ResponseBody,
+    /// Template of where a browser that loads a page is sent instead.
+    pub browser: Option<Located<String>>,
+    /// What the answer says to all others; `None`: what it would say anyway.
+    pub body: Option<ResponseBody>,
 }

@@ -3,7 +3,7 @@
 use http::Uri;
 
 use super::super::place::quoted;
-use super::host_name;
+use super::{ServerAddress, host_name, server_address};
 
 /// What may be said of a URL of http or https before anything is fetched from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +59,54 @@ pub fn http_url(text: &str) -> Result<Transport, String> {
     }
 }
 
+/// Where a service is, and what it is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceUrl {
+    /// Where it listens.
+    pub address: ServerAddress,
+    /// How it is spoken to.
+    pub transport: ServiceTransport,
+    /// `Host`.
+    pub authority: String,
+    /// Path and query.
+    pub target: String,
+}
+
+/// How a service is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceTransport {
+    /// In plaintext.
+    Plain,
+    /// Over TLS.
+    Tls,
+}
+
+/// `http://127.0.0.1:5001/verify`, the same with https, or `unix:/run/verifier.sock:/verify`.
+///
+/// # Errors
+/// Words that say what does not belong into it.
+pub fn service_url(text: &str) -> Result<ServiceUrl, String> {
+    if let Some(rest) = text.strip_prefix("unix:") {
+        let (socket, target) = rest.rsplit_once(":/").unwrap_or((rest, ""));
+        let target = format!("/{target}");
+        let address = server_address(&format!("unix:{socket}"))?;
+        target.parse::<Uri>().map_err(|_| format!("{} is no path", quoted(&target)))?;
+        let authority = "localhost".to_owned();
+        return Ok(ServiceUrl { address, transport: ServiceTransport::Plain, authority, target });
+    }
+    http_url(text)?;
+    let url: Uri = text.parse().map_err(|_| format!("{} is no URL", quoted(text)))?;
+    let (transport, port) = match url.scheme_str() {
+        Some("https") => (ServiceTransport::Tls, 443),
+        Some(_) | None => (ServiceTransport::Plain, 80),
+    };
+    let host = url.host().unwrap_or_default();
+    let address = server_address(&format!("{host}:{}", url.port_u16().unwrap_or(port)))?;
+    let authority = url.authority().map_or_else(String::new, ToString::to_string);
+    let target = url.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+    Ok(ServiceUrl { address, transport, authority, target })
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod tests {
@@ -96,6 +144,36 @@ mod tests {
         ] {
             let error = http_url(url).unwrap_err();
             assert!(error.contains(words) && !error.contains("secret"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_service_is_at_a_url_or_at_a_socket() {
+        for (url, address, transport, authority, target) in [
+            ("http://127.0.0.1:5001/a/b?c=d", "127.0.0.1:5001", ServiceTransport::Plain, "127.0.0.1:5001", "/a/b?c=d"),
+            ("https://Auth.example", "auth.example:443", ServiceTransport::Tls, "Auth.example", "/"),
+            ("http://[::1]/x", "[::1]:80", ServiceTransport::Plain, "[::1]", "/x"),
+            (
+                "unix:/run/verifier.sock:/verify",
+                "unix:/run/verifier.sock",
+                ServiceTransport::Plain,
+                "localhost",
+                "/verify",
+            ),
+            ("unix:/run/verifier.sock", "unix:/run/verifier.sock", ServiceTransport::Plain, "localhost", "/"),
+        ] {
+            let service = service_url(url).unwrap();
+            assert_eq!(service.address.to_string(), address, "{url}");
+            assert_eq!((service.transport, service.authority.as_str()), (transport, authority), "{url}");
+            assert_eq!(service.target, target, "{url}");
+        }
+        for (url, words) in [
+            ("unix:", "names no socket"),
+            ("ftp://a/b", "only http and https"),
+            ("http://u:p@a/b", "user name"),
+            ("verifier", "expected a URL"),
+        ] {
+            assert!(service_url(url).unwrap_err().contains(words), "{url}");
         }
     }
 }

@@ -8,46 +8,27 @@ use super::Compiler;
 use crate::auth::expression::fields::Scope;
 use crate::auth::{Access, NoToken};
 use crate::config::Located;
-use crate::config::schema;
+use crate::config::schema::{self, HeaderTemplate};
 use crate::config::value::Cidr;
 use crate::snapshot::canonical;
 
-/// Whether a realm can have admitted somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Admission {
-    ByRealm,
-    WithoutRealm,
-}
-
-impl Admission {
-    /// What can be read where this is known.
-    pub(super) fn scope(self) -> Scope {
-        match self {
-            Self::ByRealm => Scope::IDENTITY,
-            Self::WithoutRealm => Scope::REQUEST,
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        if self == Self::ByRealm { self } else { other }
-    }
-}
-
 impl Compiler<'_> {
     /// `before` says what the conditions to the left can have found out.
-    pub(super) fn access(&mut self, written: &schema::Access, before: Admission) -> Option<Access> {
+    pub(super) fn access(&mut self, written: &schema::Access, before: Scope) -> Option<Access> {
         match written {
             schema::Access::Public => Some(Access::Public),
             schema::Access::Realm { name, no_token } => self.realm_node(name, *no_token),
+            schema::Access::Basic(basic) => self.basic(basic).map(|basic| Access::Basic(Arc::new(basic))),
+            schema::Access::ForwardAuth(name) => self.service_node(name),
             schema::Access::Ip(networks) => Some(Access::Ip(nets(networks))),
             schema::Access::NotIp(networks) => Some(Access::NotIp(nets(networks))),
-            schema::Access::Check(text) => self.expression(text, before.scope()).map(Access::Check),
+            schema::Access::Check(text) => self.expression(text, before).map(Access::Check),
             schema::Access::All(parts) => {
                 let mut known = before;
                 let mut compiled = Vec::new();
                 for part in parts {
                     compiled.push(self.access(part, known));
-                    known = known.or(admission(part));
+                    known = known.or(known_after(part));
                 }
                 compiled.into_iter().collect::<Option<_>>().map(Access::All)
             }
@@ -74,16 +55,24 @@ impl Compiler<'_> {
         }
     }
 
+    fn service_node(&mut self, name: &Located<String>) -> Option<Access> {
+        match self.services.get(name.as_str()) {
+            Some(service) => service.as_ref().map(|service| Access::Service(Arc::clone(service))),
+            None => {
+                let known = self.services.keys().copied().collect();
+                self.unknown("forward_auth service", name, known);
+                None
+            }
+        }
+    }
+
     /// One identity header from two sources would leave it open whose word the upstream hears.
     pub(super) fn identity_headers_are_single(&mut self, location: &schema::Location) {
         let mut sent: Vec<String> = Vec::new();
         self.headers_of_access(&location.access, &mut sent);
         for header in &location.identity_headers {
             if sent.contains(&canonical(header.name.as_str())) {
-                self.problem(
-                    &header.name.place,
-                    format!("a realm of this location sends {} as well", header.name.value),
-                );
+                self.problem(&header.name.place, format!("who admits here sends {} as well", header.name.value));
             }
             sent.push(canonical(header.name.as_str()));
         }
@@ -100,16 +89,13 @@ impl Compiler<'_> {
         match access {
             schema::Access::Realm { name, .. } => {
                 let config = self.config;
-                let Some(realm) = config.realms.iter().find(|realm| realm.name.value == name.value) else {
-                    return;
-                };
-                for header in &realm.identity_headers {
-                    if sent.contains(&canonical(header.name.as_str())) {
-                        let what = format!("two realms that must both admit send {}", header.name.value);
-                        self.problem(&name.place, what);
-                    }
-                    sent.push(canonical(header.name.as_str()));
-                }
+                let realm = config.realms.iter().find(|realm| realm.name.value == name.value);
+                self.send(name, realm.map_or(&[], |realm| &realm.identity_headers), sent);
+            }
+            schema::Access::ForwardAuth(name) => {
+                let config = self.config;
+                let service = config.forward_auth.iter().find(|service| service.name.value == name.value);
+                self.send(name, service.map_or(&[], |service| &service.identity_headers), sent);
             }
             schema::Access::All(parts) => parts.iter().for_each(|part| self.headers_of_access(part, sent)),
             schema::Access::Any(parts) => {
@@ -122,23 +108,38 @@ impl Compiler<'_> {
                 }
             }
             schema::Access::Public
+            | schema::Access::Basic(_)
             | schema::Access::Ip(_)
             | schema::Access::NotIp(_)
             | schema::Access::Check(_)
             | schema::Access::Broken => {}
         }
     }
+
+    /// Adds what one who must admit sends.
+    fn send(&mut self, name: &Located<String>, headers: &[HeaderTemplate], sent: &mut Vec<String>) {
+        for header in headers {
+            if sent.contains(&canonical(header.name.as_str())) {
+                let what = format!("two that must both admit send {}", header.name.value);
+                self.problem(&name.place, what);
+            }
+            sent.push(canonical(header.name.as_str()));
+        }
+    }
 }
 
-/// Whether a tree can give an identity.
-pub(super) fn admission(access: &schema::Access) -> Admission {
+/// What can be known where a tree has admitted.
+pub(super) fn known_after(access: &schema::Access) -> Scope {
     match access {
-        schema::Access::Realm { .. } | schema::Access::Broken => Admission::ByRealm,
+        schema::Access::Realm { .. } | schema::Access::Basic(_) => Scope::IDENTITY,
+        schema::Access::ForwardAuth(_) => Scope::SERVICE,
+        // Nothing is to be said of what depends on something that was told already.
+        schema::Access::Broken => Scope::IDENTITY.or(Scope::SERVICE),
         schema::Access::All(parts) | schema::Access::Any(parts) => {
-            parts.iter().map(admission).fold(Admission::WithoutRealm, Admission::or)
+            parts.iter().map(known_after).fold(Scope::REQUEST, Scope::or)
         }
         schema::Access::Public | schema::Access::Ip(_) | schema::Access::NotIp(_) | schema::Access::Check(_) => {
-            Admission::WithoutRealm
+            Scope::REQUEST
         }
     }
 }
@@ -151,6 +152,25 @@ pub(super) fn realms_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a str>
             parts.iter().for_each(|part| realms_of(part, names));
         }
         schema::Access::Public
+        | schema::Access::Basic(_)
+        | schema::Access::ForwardAuth(_)
+        | schema::Access::Ip(_)
+        | schema::Access::NotIp(_)
+        | schema::Access::Check(_)
+        | schema::Access::Broken => {}
+    }
+}
+
+/// The services of a tree, by name.
+pub(super) fn services_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a str>) {
+    match access {
+        schema::Access::ForwardAuth(name) => names.push(name),
+        schema::Access::All(parts) | schema::Access::Any(parts) => {
+            parts.iter().for_each(|part| services_of(part, names));
+        }
+        schema::Access::Public
+        | schema::Access::Realm { .. }
+        | schema::Access::Basic(_)
         | schema::Access::Ip(_)
         | schema::Access::NotIp(_)
         | schema::Access::Check(_)

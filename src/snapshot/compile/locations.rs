@@ -6,11 +6,12 @@ use std::sync::Arc;
 use http::Method;
 use regex::Regex;
 
-use super::access::{Admission, admission, realms_of};
+use super::access::{known_after, realms_of};
 use super::{Compiler, realms};
 use crate::auth::Gate;
 use crate::auth::credential::TokenSource;
-use crate::config::schema::{self, ForwardToken, PathMatch};
+use crate::auth::expression::fields::Scope;
+use crate::config::schema::{self, ForwardPassword, ForwardToken, PathMatch};
 use crate::config::value::HostPattern;
 use crate::config::{Config, Located};
 use crate::route::{Conditions, HostRule, ListenerId, PathRule, RouteTable};
@@ -107,13 +108,12 @@ impl Compiler<'_> {
         answers: &Answers,
         headers: &ResponseHeaders,
     ) -> Option<Location> {
-        let known = admission(&written.access);
+        let known = known_after(&written.access);
         self.identity_headers_are_single(written);
-        let access = self.access(&written.access, Admission::WithoutRealm);
-        let identity_headers = self.identity_headers(&written.identity_headers, known.scope());
-        let request_headers = self.header_edits(&written.request_headers, known.scope());
-        let response_headers =
-            self.header_edits(&written.response_headers, crate::auth::expression::fields::Scope::REQUEST);
+        let access = self.access(&written.access, Scope::REQUEST);
+        let identity_headers = self.identity_headers(&written.identity_headers, known);
+        let request_headers = self.header_edits(&written.request_headers, known);
+        let response_headers = self.header_edits(&written.response_headers, Scope::REQUEST);
         let answers = answers.with_location(self.answers(&written.responses));
         let action = self.action(&written.action, upstreams, known);
         let replace_prefix = self.replace_prefix(written);
@@ -134,12 +134,7 @@ impl Compiler<'_> {
         })
     }
 
-    fn action(
-        &mut self,
-        written: &schema::Action,
-        upstreams: &[Arc<UpstreamSpec>],
-        known: Admission,
-    ) -> Option<Action> {
+    fn action(&mut self, written: &schema::Action, upstreams: &[Arc<UpstreamSpec>], known: Scope) -> Option<Action> {
         match written {
             schema::Action::Upstream(name) => {
                 let found = upstreams.iter().position(|upstream| upstream.name == name.value);
@@ -152,7 +147,7 @@ impl Compiler<'_> {
                 self.fixed(&respond.body).map(|body| Action::Respond { status: respond.status, body })
             }
             schema::Action::Redirect { status, to } => {
-                self.template(to, known.scope()).map(|to| Action::Redirect(Redirect { status: *status, to }))
+                self.template(to, known).map(|to| Action::Redirect(Redirect { status: *status, to }))
             }
             schema::Action::Echo => Some(Action::Echo),
             schema::Action::Broken => None,
@@ -174,11 +169,30 @@ impl Compiler<'_> {
         let of_tree = self.config.realms.iter().filter(|realm| names.contains(&realm.name.as_str()));
         let sources =
             of_tree.flat_map(|realm| realm.token.iter().map(|source| (realm.forward_token, realms::source(source))));
-        sources
-            .filter(|(forward, source)| is_removed(*forward, source))
-            .map(|(_, source)| TokenRemoval(source))
-            .collect()
+        let tokens = sources.filter(|(forward, source)| is_removed(*forward, source)).map(|(_, source)| source);
+        let password = (!forwards_password(access)).then(password).into_iter();
+        tokens.chain(password).map(TokenRemoval).collect()
     }
+}
+
+/// Whether a tree has no use for a password, or lets it go on.
+fn forwards_password(access: &schema::Access) -> bool {
+    match access {
+        schema::Access::Basic(basic) => basic.forward_password == ForwardPassword::Yes,
+        schema::Access::All(parts) | schema::Access::Any(parts) => parts.iter().all(forwards_password),
+        schema::Access::Public
+        | schema::Access::Realm { .. }
+        | schema::Access::ForwardAuth(_)
+        | schema::Access::Ip(_)
+        | schema::Access::NotIp(_)
+        | schema::Access::Check(_)
+        | schema::Access::Broken => true,
+    }
+}
+
+/// Where a password stands (RFC 7617 §2).
+fn password() -> TokenSource {
+    TokenSource::Header { name: http::header::AUTHORIZATION, scheme: Some("Basic".to_owned()) }
 }
 
 fn is_removed(forward: ForwardToken, source: &TokenSource) -> bool {

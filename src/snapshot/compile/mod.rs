@@ -8,19 +8,24 @@ mod named_keys;
 mod proofs;
 mod realms;
 mod responses;
+mod services;
 mod templates;
 mod upstreams;
+mod users;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use self::access::services_of;
 use self::keys::KeySet;
 pub use self::keys::key_source_name;
 use super::{IdentityNames, Listener, LogFormat, RedirectToHttps, Snapshot};
 use crate::auth::credential::TokenNames;
 use crate::auth::expression::fields::Scope;
+use crate::auth::forward_auth::VerifierService;
+use crate::auth::passwords::Users;
 use crate::auth::realm::{CacheObserver, Realm};
 use crate::config::{Config, Located, Place, Problem, did_you_mean, schema};
 use crate::path::NormalPath;
@@ -61,6 +66,8 @@ struct Compiler<'c> {
     environment: &'c Environment<'c>,
     key_sets: HashMap<&'c str, Option<KeySet>>,
     realms: HashMap<&'c str, Option<Arc<Realm>>>,
+    services: HashMap<&'c str, Option<Arc<VerifierService>>>,
+    users: Vec<Arc<Users>>,
     identity: IdentityNames,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
@@ -73,6 +80,8 @@ impl<'c> Compiler<'c> {
             environment,
             key_sets: HashMap::new(),
             realms: HashMap::new(),
+            services: HashMap::new(),
+            users: Vec::new(),
             identity: identity_names(config),
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -83,6 +92,8 @@ impl<'c> Compiler<'c> {
         self.compile_key_sets();
         self.compile_realms();
         let upstreams = self.upstreams();
+        let mut all_upstreams = upstreams.clone();
+        self.services(&mut all_upstreams);
         let answers = self.file_answers();
         let response_headers = self.file_response_headers();
         let listeners = self.listeners();
@@ -97,7 +108,8 @@ impl<'c> Compiler<'c> {
             routes,
             identity_names: self.identity.clone(),
             secrets,
-            upstreams,
+            upstreams: all_upstreams,
+            users: self.users.clone(),
             answers,
             response_headers,
             key_sources: self.key_sets.values().flatten().flat_map(|set| &set.fixed).cloned().collect(),
@@ -176,6 +188,14 @@ impl<'c> Compiler<'c> {
                 self.warning(&realm.name.place, format!("no location uses the realm {:?}", realm.name.value));
             }
         }
+        let mut used_services = Vec::new();
+        config.locations.iter().for_each(|location| services_of(&location.access, &mut used_services));
+        for service in &config.forward_auth {
+            if !used_services.contains(&service.name.as_str()) {
+                let what = format!("no location asks the forward_auth service {:?}", service.name.value);
+                self.warning(&service.name.place, what);
+            }
+        }
         for upstream in &config.upstreams {
             let used = config.locations.iter().any(
                 |location| matches!(&location.action, schema::Action::Upstream(name) if name.value == upstream.name.value),
@@ -190,8 +210,9 @@ impl<'c> Compiler<'c> {
 /// Every header that anything in the file sends as identity, also from what is broken or unused.
 fn identity_names(config: &Config) -> IdentityNames {
     let of_realms = config.realms.iter().flat_map(|realm| &realm.identity_headers);
+    let of_services = config.forward_auth.iter().flat_map(|service| &service.identity_headers);
     let of_locations = config.locations.iter().flat_map(|location| &location.identity_headers);
-    IdentityNames::new(of_realms.chain(of_locations).map(|header| header.name.as_str()))
+    IdentityNames::new(of_realms.chain(of_services).chain(of_locations).map(|header| header.name.as_str()))
 }
 
 /// Characters outside ASCII may be written plainly in the configuration; everything else must be in normal form.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::Compiler;
 use crate::auth::expression::fields::Scope;
 use crate::config::schema::{Content, CustomResponse, ResponseBody};
-use crate::snapshot::{Answers, Fixed, ResponseHeaders};
+use crate::snapshot::{Answers, CustomAnswer, Fixed, ResponseHeaders};
 
 impl Compiler<'_> {
     pub(super) fn file_answers(&mut self) -> Answers {
@@ -20,9 +20,14 @@ impl Compiler<'_> {
         ResponseHeaders::of_file(self.header_edits(&config.response_headers, Scope::REQUEST))
     }
 
-    pub(super) fn answers(&mut self, written: &[CustomResponse]) -> HashMap<u16, Fixed> {
-        let compile = |response: &CustomResponse| Some((response.status.value, self.fixed(&response.body)?));
-        written.iter().filter_map(compile).collect()
+    pub(super) fn answers(&mut self, written: &[CustomResponse]) -> HashMap<u16, CustomAnswer> {
+        let compile = |response: &CustomResponse| {
+            let browser = response.browser.as_ref().map(|to| self.template(to, Scope::REQUEST));
+            let body = response.body.as_ref().map(|body| self.fixed(body));
+            let answer = CustomAnswer { browser: browser.flatten(), body: body.flatten() };
+            (response.status.value, answer)
+        };
+        written.iter().map(compile).collect()
     }
 
     pub(super) fn fixed(&mut self, body: &ResponseBody) -> Option<Fixed> {

@@ -51,7 +51,7 @@ impl Compiler<'_> {
         name
     }
 
-    fn upstream_tls(&mut self, written: &schema::UpstreamTls) -> TlsSpec {
+    pub(super) fn upstream_tls(&mut self, written: &schema::UpstreamTls) -> TlsSpec {
         let client = written.client.as_ref().and_then(|client| {
             let certificate = self.file(&client.certificate);
             let key = self.file(&client.key);

@@ -83,7 +83,10 @@ fn custom_answers_are_read_by_status() {
     let config = good("responses: { 401: { json: { error: no } }, 502: { file: e.txt } }");
     let statuses: Vec<_> = config.responses.iter().map(|response| response.status.value).collect();
     assert_eq!(statuses, [401, 502]);
-    assert_eq!(config.responses[1].body.media_type, "text/plain; charset=utf-8");
+    assert_eq!(config.responses[1].body.as_ref().unwrap().media_type, "text/plain; charset=utf-8");
+    let config = good("responses: { 401: { browser: { redirect: /login } } }");
+    assert!(config.responses[0].body.is_none());
+    assert_eq!(config.responses[0].browser.as_ref().unwrap().value, "/login");
     let inner = location("match: { path: / }, access: public, echo: true, responses: { 403: { text: x } }");
     assert_eq!(inner.responses[0].status.value, 403);
 }
@@ -112,7 +115,7 @@ const ACTIONS_RULES: &[(&str, &str, &str)] = &[
     ("echo: true, request_headers: { X-A: }", ".request_headers.X-A: ", "\"\" for empty text"),
     ("echo: true, responses: { 200: { text: x } }", ".responses.200: expected a status from 400 to 599", ""),
     ("echo: true, responses: { 401: {} }", ".responses.401: one of", "is needed"),
-    ("echo: true, responses: { 401: { browser: {} } }", ".responses.401: \"browser\" is not built yet", ""),
+    ("echo: true, responses: { 401: { browser: {} } }", ".responses.401.browser: \"redirect\" is missing", ""),
     ("echo: true, responses: { 401: { text: x, status: 402 } }", ".responses.401: unknown key \"status\"", ""),
 ];
 

@@ -1,0 +1,76 @@
+//! What has to be found out for a decision, and who is asked? Endpoints of keys, services, and the slow work of hashing.
+
+use std::sync::Arc;
+
+use pingora_core::connectors::http::Connector;
+use tokio::sync::Semaphore;
+
+use super::context::RequestContext;
+use super::judge::Arrival;
+use super::key_fetch;
+use super::metrics::Metrics;
+use super::service_call;
+use super::target::Target;
+use crate::auth::Question;
+use crate::auth::passwords::{Attempt, PasswordVerdict};
+use crate::auth::question::{Answer, Answered};
+
+/// Finds out what decisions depend on.
+pub struct Inquirer {
+    /// Told of what is found out.
+    pub metrics: Metrics,
+    /// Connections to services.
+    pub connector: Connector,
+    /// Passwords that are hashed at the same time: more would take the cores from everybody else.
+    hashing: Arc<Semaphore>,
+}
+
+impl Inquirer {
+    /// One that knows nobody yet.
+    pub fn new(metrics: Metrics) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { metrics, connector: Connector::new(None), hashing: Arc::new(Semaphore::new(cores.div_ceil(2))) }
+    }
+
+    /// Finds out.
+    pub async fn answer(
+        &self,
+        question: Question,
+        arrival: &Arrival<'_>,
+        target: &Target,
+        context: &RequestContext,
+    ) -> Answered {
+        let answer = match &question {
+            Question::Keys(sources) => {
+                key_fetch::fetch_all(sources, &self.metrics, context.received).await;
+                Answer::Look
+            }
+            Question::NamedKeys { source, name } => {
+                key_fetch::look_for(Arc::clone(source), name.clone(), &self.metrics, context.received).await;
+                Answer::Look
+            }
+            Question::Password(attempt) => Answer::Password(self.judge(attempt.clone()).await),
+            Question::Service(service) => {
+                Answer::Service(service_call::ask(service, &self.connector, arrival, target, context).await)
+            }
+        };
+        Answered { question, answer }
+    }
+
+    async fn judge(&self, attempt: Attempt) -> PasswordVerdict {
+        let Ok(permit) = Arc::clone(&self.hashing).acquire_owned().await else {
+            return PasswordVerdict::Wrong;
+        };
+        let judged = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            attempt.judge()
+        });
+        judged.await.unwrap_or(PasswordVerdict::Wrong)
+    }
+}
+
+impl std::fmt::Debug for Inquirer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inquirer").finish_non_exhaustive()
+    }
+}

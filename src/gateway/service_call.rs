@@ -1,0 +1,176 @@
+//! What does a service say of this request? A request of our own to it, without a body, within its time.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName};
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::{Error, ErrorType, Result};
+use pingora_http::RequestHeader;
+
+use super::context::RequestContext;
+use super::headers::{self, Forwarded};
+use super::judge::Arrival;
+use super::target::Target;
+use crate::auth::forward_auth::{ServiceAnswer, ServiceOutcome, VerifierService};
+
+/// Octets of an answer's head, and of its body.
+const MOST_OCTETS: usize = 64 * 1024;
+
+const X_ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
+const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+
+/// Asks the service. Whatever goes wrong is logged in words that alone explain it.
+pub async fn ask(
+    service: &VerifierService,
+    connector: &Connector,
+    arrival: &Arrival<'_>,
+    target: &Target,
+    context: &RequestContext,
+) -> ServiceOutcome {
+    let failed = |error: &dyn std::fmt::Display| {
+        log::error!("forward_auth {}: {error} (request {})", service.name, context.request_id);
+        ServiceOutcome::Unavailable
+    };
+    let head = match head_of(service, arrival, target, context) {
+        Ok(head) => head,
+        Err(error) => return failed(&error),
+    };
+    let shown = service.remembered.as_ref().map(|_| words_of(&head));
+    if let (Some(remembered), Some(shown)) = (&service.remembered, &shown)
+        && let Some(answer) = remembered.find(shown, context.received)
+    {
+        return ServiceOutcome::Answered(answer);
+    }
+    let answered = tokio::time::timeout(service.call.timeout, call(service, connector, head, context)).await;
+    match answered {
+        Ok(Ok(answer)) => {
+            let answer = Arc::new(answer);
+            if let (Some(remembered), Some(shown)) = (&service.remembered, shown) {
+                remembered.insert(shown, &answer, context.received);
+            }
+            if !matches!(answer.status, 200..=403) || answer.status == 400 || answer.status == 402 {
+                failed(&format!("answered {}, which neither admits nor denies", answer.status));
+            }
+            ServiceOutcome::Answered(answer)
+        }
+        Ok(Err(error)) => failed(&error),
+        Err(_) => failed(&format!("no answer within {:?}", service.call.timeout)),
+    }
+}
+
+/// A connection that was kept too long is tried once more, if nothing was read of an answer.
+async fn call(
+    service: &VerifierService,
+    connector: &Connector,
+    head: RequestHeader,
+    context: &RequestContext,
+) -> Result<ServiceAnswer> {
+    let pool = context.edition.pools.get(service.call.upstream);
+    let endpoint = pool.and_then(|pool| pool.next(&[]));
+    let Some(endpoint) = endpoint else {
+        return Err(Error::explain(ErrorType::ConnectNoRoute, "its server has no address"));
+    };
+    let peer = endpoint.peer();
+    loop {
+        let (mut session, reused) = connector.get_http_session(&*peer).await?;
+        match exchange(&mut session, &head).await {
+            Ok(()) => return finish(session, connector, &peer).await,
+            Err(_) if reused && session.response_header().is_none() => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Sends the request, and reads the head of the answer.
+async fn exchange(session: &mut HttpSession, head: &RequestHeader) -> Result<()> {
+    session.write_request_header(Box::new(head.clone())).await?;
+    session.finish_request_body().await?;
+    loop {
+        session.read_response_header().await?;
+        if session.response_header().is_some_and(|head| !head.status.is_informational()) {
+            return Ok(());
+        }
+    }
+}
+
+/// Reads the rest: an answer that is cut is none.
+async fn finish(mut session: HttpSession, connector: &Connector, peer: &HttpPeer) -> Result<ServiceAnswer> {
+    let too_large = || Error::explain(ErrorType::InvalidHTTPHeader, "its answer is larger than 64 KiB");
+    let Some(head) = session.response_header() else {
+        return Err(Error::explain(ErrorType::InvalidHTTPHeader, "its answer has no head"));
+    };
+    let (status, headers) = (head.status.as_u16(), head.headers.clone());
+    let octets = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
+    if octets.sum::<usize>() > MOST_OCTETS {
+        session.shutdown().await;
+        return Err(too_large());
+    }
+    let mut body = BytesMut::new();
+    while let Some(piece) = session.read_response_body().await? {
+        body.extend_from_slice(&piece);
+        if body.len() > MOST_OCTETS {
+            session.shutdown().await;
+            return Err(too_large());
+        }
+    }
+    connector.release_http_session(session, peer, peer.options.idle_timeout).await;
+    Ok(ServiceAnswer { status, headers, body: body.freeze() })
+}
+
+/// What the service is shown: the headers that the configuration names, and what we know of the request ourselves.
+fn head_of(
+    service: &VerifierService,
+    arrival: &Arrival<'_>,
+    target: &Target,
+    context: &RequestContext,
+) -> Result<RequestHeader> {
+    let call = &service.call;
+    let mut head = RequestHeader::build(call.method.clone(), call.target.as_bytes(), None)?;
+    head.insert_header(HOST, call.host.as_str())?;
+    for name in &call.send_headers {
+        for value in arrival.head.headers.get_all(name) {
+            head.append_header(name.clone(), value.clone())?;
+        }
+    }
+    if head.headers.contains_key(COOKIE) {
+        headers::join_cookies(&mut head)?;
+    }
+    let uri = target.uri();
+    head.insert_header(X_ORIGINAL_URI, uri.as_str())?;
+    head.insert_header(X_ORIGINAL_METHOD, arrival.head.method.as_str())?;
+    head.insert_header(X_FORWARDED_URI, uri.as_str())?;
+    head.insert_header(X_FORWARDED_METHOD, arrival.head.method.as_str())?;
+    headers::set_forwarded(&mut head, &forwarded(arrival, target, context))?;
+    // Another id each time would make every request another one.
+    head.remove_header(&headers::X_REQUEST_ID);
+    if call.method != http::Method::GET && call.method != http::Method::HEAD {
+        head.insert_header(CONTENT_LENGTH, "0")?;
+    }
+    Ok(head)
+}
+
+fn forwarded<'f>(arrival: &Arrival<'_>, target: &'f Target, context: &'f RequestContext) -> Forwarded<'f> {
+    Forwarded {
+        client: context.client,
+        scheme: arrival.scheme.as_str(),
+        authority: &target.authority,
+        request_id: &context.request_id,
+    }
+}
+
+/// Every octet that the service is shown.
+fn words_of(head: &RequestHeader) -> Vec<u8> {
+    let mut words = Bytes::copy_from_slice(head.raw_path()).to_vec();
+    for (name, value) in &head.headers {
+        words.extend_from_slice(b"\n");
+        words.extend_from_slice(name.as_str().as_bytes());
+        words.extend_from_slice(b":");
+        words.extend_from_slice(value.as_bytes());
+    }
+    words
+}
