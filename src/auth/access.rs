@@ -132,14 +132,16 @@ impl Access {
             }
             Self::Any(conditions) => {
                 let mut denials = Vec::new();
+                let mut open = None;
                 for condition in conditions {
                     match condition.enter(request, before, trace) {
                         Ok(grant) => return Ok(grant),
                         Err(Halt::Refuse(denial)) => denials.push(denial),
-                        Err(Halt::Ask(question)) => return Err(Halt::Ask(question)),
+                        // Who comes later may admit without it.
+                        Err(Halt::Ask(question)) => open = open.or(Some(question)),
                     }
                 }
-                Err(of_all(denials).into())
+                Err(open.map_or_else(|| Halt::Refuse(of_all(denials)), Halt::Ask))
             }
         }
     }

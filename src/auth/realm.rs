@@ -16,7 +16,7 @@ use super::question::Halt;
 use super::reason::Reason;
 use super::request::Request;
 use super::trace::{Step, Trace};
-use super::verification::Measure;
+use super::verification::{Measure, is_well_formed};
 use super::verified_cache::VerifiedCache;
 
 /// Everything that a realm asks of a token.
@@ -117,7 +117,13 @@ impl Realm {
         request: &Request<'_>,
         trace: &mut T,
     ) -> Result<Arc<VerifiedToken>, Halt<Reason>> {
-        let proof = self.proof.bind(request).map_err(Halt::Ask)?;
+        let proof = match self.proof.bind(request) {
+            Ok(proof) => proof,
+            Err(question) => {
+                is_well_formed(&self.proof, token, self.largest_token)?;
+                return Err(Halt::Ask(question));
+            }
+        };
         // Who listens wants to see the signature verified.
         if !T::LISTENS
             && let Some(known) = self.verified.find(token, |proven| proof.is_current(proven))

@@ -86,8 +86,11 @@ impl NamedKeys {
         if let Some(found) = self.source.find(&name, request.now) {
             return Ok(found);
         }
-        let question = Question::NamedKeys { source: Arc::clone(&self.source), name };
-        if question.answer_in(request.answered).is_some() { Ok(Err(NoKeys::Unreadable)) } else { Err(question) }
+        let question = Question::NamedKeys { source: Arc::clone(&self.source), name: name.clone() };
+        match question.answer_in(request.answered) {
+            Some(_) => Ok(self.source.find_again(&name, request.now)),
+            None => Err(question),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::claim_rules::{ClaimRules, Claims};
 use super::identity::VerifiedToken;
-use super::proof::{Encryption, Signature};
+use super::proof::{Encryption, Proof, Signature};
 use super::question::Halt;
 use super::realm_keys::RequestKeys;
 use super::reason::Reason;
@@ -33,6 +33,15 @@ pub struct Bound<'k, R> {
     pub rules: &'k R,
     /// The keys.
     pub keys: RequestKeys<'k>,
+}
+
+/// Whether a token is in the form that a proof asks for; cheap, for those who would have to look for keys.
+pub fn is_well_formed(proof: &Proof, text: &str, largest: usize) -> Result<(), Reason> {
+    match proof {
+        Proof::Signed(_) => SignedToken::parse(text, largest).map(drop),
+        Proof::Encrypted(_) | Proof::Nested(..) => EncryptedToken::parse(text, largest).map(drop),
+    }
+    .map_err(reason_of)
 }
 
 /// What a token is judged by besides its keys.
@@ -119,13 +128,18 @@ impl Bound<'_, Signature> {
         if self.rules.algorithms.is_some_and(|own| !own.contains(token.algorithm())) {
             return Err(Reason::AlgorithmRefused.into());
         }
-        if self.keys.are_complete() && !keys.algorithms().contains(token.algorithm()) {
+        let fits_no_key = self.keys.are_complete() && !keys.algorithms().contains(token.algorithm());
+        if fits_no_key && !self.keys.ring.lacks_keys() {
             return Err(self.keys.without_key(Reason::AlgorithmRefused, measure.request));
         }
         let claims = Claims::parse(token.payload())?;
         let early = measure.claims.before_signature(&claims, measure.request.now, &mut NoTrace);
-        if !T::LISTENS {
+        // A token that is not for this realm waits for nobody's keys.
+        if !T::LISTENS || fits_no_key {
             early?;
+        }
+        if fits_no_key {
+            return Err(self.keys.without_key(Reason::AlgorithmRefused, measure.request));
         }
         let signed = self.signed_by(&token, &keys, measure, trace);
         if T::LISTENS && early.is_err() | signed.is_err() {
@@ -149,8 +163,8 @@ impl Bound<'_, Signature> {
         measure: &Measure<'_>,
         trace: &mut T,
     ) -> Result<Generation, Halt<Reason>> {
-        let candidates =
-            keys.select(token.key_id(), token.algorithm()).map_err(|none| self.without_key(none, measure))?;
+        let refused = |reason| self.refused(reason, token.key_id(), keys, measure);
+        let candidates = keys.select(token.key_id(), token.algorithm()).map_err(|none| refused(none.into()))?;
         for (generation, key) in candidates {
             let verdict = Verdict::from(token.verify(key).is_ok());
             trace.note(Step::KeyTried { key, verdict });
@@ -158,15 +172,27 @@ impl Bound<'_, Signature> {
                 return Ok(generation);
             }
         }
-        Err(Reason::SignatureInvalid.into())
+        Err(refused(Reason::SignatureInvalid))
     }
 }
 
 impl<R> Bound<'_, R> {
-    fn without_key(&self, none: NoKey, measure: &Measure<'_>) -> Halt<Reason> {
+    /// A token that names a key which nobody knows may name one that an endpoint publishes by now, whatever the keys
+    /// without a name have to say of it.
+    fn refused(&self, reason: Reason, key_id: Option<&str>, keys: &KeyView, measure: &Measure<'_>) -> Halt<Reason> {
+        if reason == Reason::KeyUnknown || key_id.is_some_and(|id| !keys.knows(id)) {
+            self.keys.without_key(reason, measure.request)
+        } else {
+            Halt::Refuse(reason)
+        }
+    }
+}
+
+impl From<NoKey> for Reason {
+    fn from(none: NoKey) -> Self {
         match none {
-            NoKey::Unknown => self.keys.without_key(Reason::KeyUnknown, measure.request),
-            NoKey::AlgorithmRefused => Halt::Refuse(Reason::AlgorithmRefused),
+            NoKey::Unknown => Self::KeyUnknown,
+            NoKey::AlgorithmRefused => Self::AlgorithmRefused,
         }
     }
 }
@@ -222,9 +248,9 @@ impl Bound<'_, Encryption> {
         measure: &Measure<'_>,
         trace: &mut T,
     ) -> Result<(Generation, Zeroizing<Vec<u8>>), Halt<Reason>> {
-        let candidates = keys
-            .select_decryption(token.key_id(), token.key_management())
-            .map_err(|none| self.without_key(none, measure))?;
+        let refused = |reason| self.refused(reason, token.key_id(), keys, measure);
+        let candidates =
+            keys.select_decryption(token.key_id(), token.key_management()).map_err(|none| refused(none.into()))?;
         for (generation, key) in candidates {
             let opened = token.decrypt(key, &self.rules.limits);
             trace.note(Step::DecryptionKeyTried { key, verdict: Verdict::from(opened.is_ok()) });
@@ -232,7 +258,7 @@ impl Bound<'_, Encryption> {
                 return Ok((generation, octets));
             }
         }
-        Err(Reason::DecryptionFailed.into())
+        Err(refused(Reason::DecryptionFailed))
     }
 }
 

@@ -162,7 +162,11 @@ async fn decide<T: Trace>(
 ) -> std::result::Result<Grant, Denial> {
     let mut answered = Vec::new();
     loop {
-        let request = Request { answered: &answered, ..request_of(arrival, target, context) };
+        let mut request = Request { answered: &answered, ..request_of(arrival, target, context) };
+        if !answered.is_empty() {
+            // What expired while it waited has expired.
+            request.now = context.received.checked_add(context.started.elapsed()).unwrap_or(context.received);
+        }
         match location.gate.decide(&request, trace) {
             Decision::Allow(grant) => return Ok(grant),
             Decision::Deny(denial) => return Err(denial),

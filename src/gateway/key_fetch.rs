@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::live::Live;
 use super::metrics::{KeyRefresh, Metrics};
-use crate::keys::{Fetch, KeySource, Looked, Needed, PerRequestSource};
+use crate::keys::{Fetch, KeySource, Looked, Needed, PerRequestSource, Remote};
 
 /// How often it is looked whose time has come.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -30,6 +30,7 @@ enum Turn {
 
 /// Fetches, or waits for who is fetching already. The fetch goes on if the request goes away.
 fn fetch_in_turn(source: Arc<KeySource>, metrics: Metrics, turn: Turn, now: SystemTime) -> impl Future<Output = ()> {
+    let patience = source.remote().map(|remote| remote.definition().timeout).unwrap_or_default();
     let fetch = tokio::spawn(async move {
         let Some(remote) = source.remote() else { return };
         let ended = remote.ended();
@@ -42,9 +43,12 @@ fn fetch_in_turn(source: Arc<KeySource>, metrics: Metrics, turn: Turn, now: Syst
             fetch(&source, &metrics).await;
         }
     });
-    async {
-        if let Err(error) = fetch.await {
-            log::error!("keys could not be fetched: {error}");
+    async move {
+        match tokio::time::timeout(patience, fetch).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => log::error!("keys could not be fetched: {error}"),
+            // The fetch goes on; the request has waited long enough.
+            Err(_) => {}
         }
     }
 }
@@ -56,7 +60,6 @@ pub async fn look_for(source: Arc<PerRequestSource>, name: String, metrics: &Met
     match looked {
         Ok(Looked::Found { warnings }) => {
             warnings.iter().for_each(|warning| log::warn!("keys of {}, {name}: {warning}", source.name()));
-            metrics.keys_refreshed(source.name(), KeyRefresh::Loaded);
         }
         Ok(Looked::Absent) => log::info!("keys of {}: there is no {name}", source.name()),
         Ok(Looked::Failed(error)) => {
@@ -64,7 +67,6 @@ pub async fn look_for(source: Arc<PerRequestSource>, name: String, metrics: &Met
             metrics.keys_refreshed(source.name(), KeyRefresh::Failed);
         }
         Ok(Looked::ToFetch(endpoint)) => {
-            let _permit = source.fetches().acquire().await;
             fetch_in_turn(endpoint, metrics.clone(), Turn::Due, now).await;
         }
         Err(error) => {
@@ -83,6 +85,9 @@ pub async fn keep_fresh(live: &Live, metrics: &Metrics) {
         for source in &running.snapshot.key_sources {
             look_after(source, metrics);
         }
+        for source in running.snapshot.per_request_sources.iter().flat_map(|source| source.wanted()) {
+            fetch_if_due(&source, metrics, SystemTime::now());
+        }
         drop(running);
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -97,13 +102,17 @@ fn look_after(source: &Arc<KeySource>, metrics: &Metrics) {
     if remote.is_unsaved() {
         let source = Arc::clone(source);
         tokio::task::spawn_blocking(move || {
-            if let Some(Err(error)) = source.remote().map(|remote| remote.save(SystemTime::now())) {
+            if let Some(Err(error)) = source.remote().map(Remote::save) {
                 log::error!("keys of {}: {error}", source.name());
             }
         });
     }
     metrics.keys_are(source.name(), source.current().count(), remote.age(now));
-    if remote.is_due(now) {
+    fetch_if_due(source, metrics, now);
+}
+
+fn fetch_if_due(source: &Arc<KeySource>, metrics: &Metrics, now: SystemTime) {
+    if source.remote().is_some_and(|remote| remote.is_due(now)) {
         let (source, metrics) = (Arc::clone(source), metrics.clone());
         tokio::spawn(async move {
             let Some(remote) = source.remote() else { return };
@@ -117,6 +126,7 @@ fn look_after(source: &Arc<KeySource>, metrics: &Metrics) {
 /// Fetches once, and tells log and metrics of it. Who calls it has the turn.
 async fn fetch(source: &Arc<KeySource>, metrics: &Metrics) {
     let Some(remote) = source.remote() else { return };
+    let Some(_permit) = remote.permit().await else { return };
     let began = SystemTime::now();
     let before = source.current();
     let was_failing = remote.is_failing();
@@ -124,11 +134,13 @@ async fn fetch(source: &Arc<KeySource>, metrics: &Metrics) {
     let name = format!("keys of {}", source.name());
     let Ok(fetched) = tokio::task::spawn_blocking(move || fetching.fetch(SystemTime::now())).await else {
         log::error!("{name}: fetching ended without a result");
+        remote.abandoned(SystemTime::now());
         return;
     };
     let result = if matches!(fetched, Fetch::Failed(_)) { KeyRefresh::Failed } else { KeyRefresh::Loaded };
-    metrics.keys_fetched(source.name(), result, began, began.elapsed().unwrap_or_default());
+    metrics.keys_fetched(source.name(), result);
     if remote.definition().needed != Needed::ForOneName {
+        metrics.keys_fetch_took(source.name(), result, began, began.elapsed().unwrap_or_default());
         metrics.keys_are(source.name(), source.current().count(), remote.age(SystemTime::now()));
     }
     if was_failing && result == KeyRefresh::Loaded {

@@ -52,6 +52,15 @@ pub enum KeyRefresh {
     Failed,
 }
 
+impl KeyRefresh {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// Makes metrics and registers them.
 struct Maker(Registry);
 
@@ -168,22 +177,18 @@ impl Metrics {
 
     /// A key source was read again.
     pub fn keys_refreshed(&self, source: &str, result: KeyRefresh) {
-        let result = match result {
-            KeyRefresh::Loaded => "loaded",
-            KeyRefresh::Failed => "failed",
-        };
-        self.key_refreshes.with_label_values(&[source, result]).inc();
+        self.key_refreshes.with_label_values(&[source, result.word()]).inc();
     }
 
     /// An endpoint was asked for keys.
-    pub fn keys_fetched(&self, source: &str, result: KeyRefresh, began: SystemTime, took: Duration) {
-        let good = match result {
-            KeyRefresh::Loaded => ("loaded", 1.0),
-            KeyRefresh::Failed => ("failed", 0.0),
-        };
-        self.key_fetches.with_label_values(&[source, good.0]).inc();
-        self.keys.success.with_label_values(&[source]).set(good.1);
+    pub fn keys_fetched(&self, source: &str, result: KeyRefresh) {
+        self.key_fetches.with_label_values(&[source, result.word()]).inc();
+    }
+
+    /// When an endpoint was last asked for keys, and how that went.
+    pub fn keys_fetch_took(&self, source: &str, result: KeyRefresh, began: SystemTime, took: Duration) {
         let since_1970 = began.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.keys.success.with_label_values(&[source]).set(if result == KeyRefresh::Loaded { 1.0 } else { 0.0 });
         self.keys.fetched.with_label_values(&[source]).set(since_1970.as_secs_f64());
         self.keys.took.with_label_values(&[source]).set(took.as_secs_f64());
     }
@@ -243,13 +248,11 @@ impl KeyGauges {
     }
 
     fn keep_only(&self, names: Vec<&str>) {
-        for family in self.count.collect() {
-            for metric in family.get_metric() {
-                let own = metric.get_label().iter().map(|label| label.value());
-                for gone in own.filter(|own| !names.contains(own)) {
-                    for gauges in [&self.age, &self.count, &self.fetched, &self.success, &self.took] {
-                        drop(gauges.remove_label_values(&[gone]));
-                    }
+        for gauges in [&self.age, &self.count, &self.fetched, &self.success, &self.took] {
+            for family in gauges.collect() {
+                let labels = family.get_metric().iter().flat_map(|metric| metric.get_label());
+                for gone in labels.map(|label| label.value()).filter(|label| !names.contains(label)) {
+                    drop(gauges.remove_label_values(&[gone]));
                 }
             }
         }

@@ -1,12 +1,13 @@
 //! Where does an OpenID provider publish its keys? (OpenID Connect Discovery 1.0 §4.)
 
-use super::fetch::{FetchError, Fetcher};
+use super::fetch::{FetchError, without_query};
+use super::line::Line;
 use crate::jose::Json;
 
 /// The URL of a provider's keys, from the document that it publishes about itself.
-pub(super) fn jwks_uri(fetcher: &Fetcher, issuer: &str) -> Result<String, FetchError> {
+pub(super) fn jwks_uri(line: &Line, issuer: &str) -> Result<String, FetchError> {
     let url = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer));
-    let fetched = fetcher.get(&url)?;
+    let fetched = line.get(&url)?;
     named_in(&fetched.body, issuer).map_err(|words| FetchError::Failed(format!("{url}: {words}")))
 }
 
@@ -22,7 +23,7 @@ fn named_in(document: &[u8], issuer: &str) -> Result<String, String> {
     let uri = text("jwks_uri").ok_or("it names no jwks_uri")?;
     let secure = uri.starts_with("https://");
     if !secure && (issuer.starts_with("https://") || !uri.starts_with("http://")) {
-        return Err(format!("its jwks_uri is {uri:.200?}, which is not https"));
+        return Err(format!("its jwks_uri is {:.200?}, which is not https", without_query(uri)));
     }
     Ok(uri.to_owned())
 }

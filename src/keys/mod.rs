@@ -4,6 +4,7 @@
 
 mod discovery;
 mod fetch;
+mod line;
 mod load;
 mod per_request;
 mod remote;
@@ -152,6 +153,13 @@ pub enum NoKey {
 }
 
 impl KeyView {
+    /// Whether any of the keys has this id.
+    pub fn knows(&self, key_id: &str) -> bool {
+        self.loaded.iter().any(|loaded| {
+            !loaded.verification.with_id(key_id).is_empty() || !loaded.decryption.with_id(key_id).is_empty()
+        })
+    }
+
     /// The signature algorithms that any of the keys allows.
     pub fn algorithms(&self) -> AlgorithmSet {
         let keys = self.loaded.iter().flat_map(|loaded| loaded.verification());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
 
+use super::line::Line;
 use super::load::{KeyFormat, KeyPolicy, SourceError};
 use super::remote::{Needed, Presence, Remote, RemoteDefinition};
 use super::source::{Definition, KeySource, Origin};
@@ -50,7 +50,8 @@ pub struct PerRequestSource {
     name: String,
     definition: PerRequestDefinition,
     known: Cache<String, Known>,
-    fetches: Semaphore,
+    /// The way to all of its endpoints.
+    line: Option<Arc<Line>>,
 }
 
 #[derive(Clone)]
@@ -86,9 +87,13 @@ pub enum Looked {
 }
 
 impl PerRequestSource {
-    /// A source that knows no name yet.
-    pub fn new(name: String, definition: PerRequestDefinition) -> Self {
-        Self { name, definition, known: Cache::new(MOST_NAMES), fetches: Semaphore::new(MOST_FETCHES) }
+    /// A source that knows no name yet. Reads the file of authorities, if there is one.
+    pub fn new(name: String, definition: PerRequestDefinition) -> Result<Self, SourceError> {
+        let line = match &definition.place {
+            PerRequestPlace::File(_) => None,
+            PerRequestPlace::Remote(remote) => Some(Arc::new(Line::new(remote, MOST_FETCHES)?)),
+        };
+        Ok(Self { name, definition, known: Cache::new(MOST_NAMES), line })
     }
 
     /// Its place in the configuration, for people.
@@ -101,25 +106,38 @@ impl PerRequestSource {
         &self.definition
     }
 
-    /// Held while one of its endpoints is asked.
-    pub fn fetches(&self) -> &Semaphore {
-        &self.fetches
-    }
-
-    /// The source of a name; `None` if it has to be looked for first.
+    /// The source of a name; `None` if it has to be looked for first. Keys of an endpoint whose time is over are used
+    /// once more, for no longer than another lifetime, while others are fetched.
     pub fn find(&self, named: &str, now: SystemTime) -> Option<Result<Arc<KeySource>, NoKeys>> {
         let known = self.known.get(named)?;
         if let Some(remote) = known.keys.as_ref().ok().and_then(|source| source.remote()) {
-            return if remote.is_due(now) { None } else { Some(known.keys.and_then(|source| usable(source, now))) };
+            if remote.is_due(now) {
+                let bearable = self.definition.lifetime.saturating_mul(2);
+                remote.age(now).filter(|age| *age < bearable)?;
+                remote.want();
+            }
+            return Some(known.keys.and_then(|source| usable(source, now)));
         }
         known.until.is_some_and(|until| now < until).then_some(known.keys)
+    }
+
+    /// The source of a name that was looked for a moment ago, whatever its time.
+    pub fn find_again(&self, named: &str, now: SystemTime) -> Result<Arc<KeySource>, NoKeys> {
+        let known = self.known.get(named).ok_or(NoKeys::Unreadable)?;
+        known.keys.and_then(|source| if source.remote().is_some() { usable(source, now) } else { Ok(source) })
+    }
+
+    /// The endpoints whose keys are used although it is time to fetch others.
+    pub fn wanted(&self) -> Vec<Arc<KeySource>> {
+        let endpoints = self.known.iter().filter_map(|(_, known)| known.keys.ok());
+        endpoints.filter(|source| source.remote().is_some_and(Remote::take_wanted)).collect()
     }
 
     /// Looks for the keys of a name. Reads a file, or says which endpoint to ask.
     pub fn look(&self, named: &str, now: SystemTime) -> Looked {
         match &self.definition.place {
             PerRequestPlace::File(folder) => self.look_for_file(named, folder.join(named), now),
-            PerRequestPlace::Remote(definition) => match self.endpoint(named, definition, now) {
+            PerRequestPlace::Remote(definition) => match self.endpoint(named, definition) {
                 Ok(source) => Looked::ToFetch(source),
                 Err(error) => Looked::Failed(error),
             },
@@ -127,16 +145,14 @@ impl PerRequestSource {
     }
 
     /// The endpoint of a name: however many ask for it at once, there is one.
-    fn endpoint(
-        &self,
-        named: &str,
-        definition: &RemoteDefinition,
-        now: SystemTime,
-    ) -> Result<Arc<KeySource>, SourceError> {
+    fn endpoint(&self, named: &str, definition: &RemoteDefinition) -> Result<Arc<KeySource>, SourceError> {
+        let line = self.line.as_ref().ok_or_else(|| SourceError::new("there is no way to this endpoint"))?;
         let known = self.known.get_or_insert_with(named, || {
             let endpoint = definition.endpoint.at(named);
             let remote = RemoteDefinition { endpoint, needed: Needed::ForOneName, ..definition.clone() };
-            self.open(Origin::Remote(remote), now).map(|(source, _)| Known { keys: Ok(source), until: None })
+            let policy = self.definition.policy.clone();
+            let source = KeySource::on_line(self.name.clone(), remote, policy, Arc::clone(line));
+            Ok::<_, SourceError>(Known { keys: Ok(Arc::new(source)), until: None })
         })?;
         known.keys.map_err(|_| SourceError::new("this name stands for a file"))
     }
@@ -176,7 +192,11 @@ impl PerRequestSource {
 
     /// Reads files again that changed since, of every name that is known. One that is gone takes its keys along.
     pub fn refresh(&self, mut report: impl FnMut(Refresh)) {
-        let PerRequestPlace::File(folder) = &self.definition.place else { return };
+        let folder = match (&self.definition.place, &self.line) {
+            (PerRequestPlace::File(folder), _) => folder,
+            (PerRequestPlace::Remote(_), Some(line)) => return report(line.renew(Reread::IfChanged)),
+            (PerRequestPlace::Remote(_), None) => return,
+        };
         for (named, known) in self.known.iter() {
             let Ok(source) = known.keys else { continue };
             if is_gone(&folder.join(&*named)) {
@@ -240,7 +260,7 @@ mod tests {
             policy: KeyPolicy { algorithms: None, kid: None, weak: WeakKeys::Refuse, purpose: Purpose::Verify },
             lifetime: Duration::from_secs(600),
         };
-        PerRequestSource::new("keys.tenants[0]".into(), definition)
+        PerRequestSource::new("keys.tenants[0]".into(), definition).unwrap()
     }
 
     fn at(seconds: u64) -> SystemTime {

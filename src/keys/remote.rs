@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::discovery;
-use super::fetch::{FetchError, Fetched, Fetcher};
+use super::fetch::{FetchError, Fetched};
+use super::line::Line;
 use super::load::SourceError;
 use super::saved_copy;
 use super::schedule::{Schedule, Times};
@@ -59,6 +60,14 @@ pub enum Presence {
 }
 
 impl Endpoint {
+    /// What a copy of its keys is marked with.
+    fn identity(&self) -> String {
+        match self {
+            Self::Jwks(url) => format!("jwks_url {url}"),
+            Self::Discovery(issuer) => format!("discovery {issuer}"),
+        }
+    }
+
     /// An endpoint of the same kind at another URL.
     pub(super) fn at(&self, url: &str) -> Self {
         match self {
@@ -79,7 +88,7 @@ impl fmt::Display for Endpoint {
 #[derive(Debug)]
 pub struct Remote {
     definition: RemoteDefinition,
-    fetcher: Fetcher,
+    line: Arc<Line>,
     schedule: Mutex<Schedule>,
     /// The body that the keys in use were read from.
     body: Mutex<Option<Vec<u8>>>,
@@ -87,8 +96,10 @@ pub struct Remote {
     ended: AtomicU64,
     loaded_once: AtomicBool,
     absent: AtomicBool,
-    /// What the saved copy has to be told of.
-    unsaved: Mutex<Option<Content>>,
+    /// Somebody used the keys although it was time to fetch others.
+    wanted: AtomicBool,
+    /// Keys were fetched that the saved copy does not have.
+    unsaved: AtomicBool,
     /// Held by whoever fetches.
     turn: tokio::sync::Mutex<()>,
 }
@@ -100,27 +111,21 @@ pub(super) struct Published {
 }
 
 impl Remote {
-    /// Prepares to fetch. Reads the file of authorities.
-    pub(super) fn new(definition: RemoteDefinition) -> Result<Self, SourceError> {
-        let ca = definition.ca.as_ref().map(|path| {
-            std::fs::read(path).map_err(|error| SourceError::new(format!("cannot read {}: {error}", path.display())))
-        });
-        let ca = ca.transpose()?;
-        let fetcher = Fetcher::new(ca.as_deref(), definition.timeout).map_err(|words| {
-            SourceError::new(format!("{}: {words}", definition.ca.clone().unwrap_or_default().display()))
-        })?;
+    /// Prepares to fetch.
+    pub(super) fn new(definition: RemoteDefinition, line: Arc<Line>) -> Self {
         let schedule = Mutex::new(Schedule::new(definition.times.clone(), None));
-        Ok(Self {
+        Self {
             definition,
-            fetcher,
+            line,
             schedule,
             body: Mutex::new(None),
             ended: AtomicU64::new(0),
             loaded_once: AtomicBool::new(false),
             absent: AtomicBool::new(false),
-            unsaved: Mutex::new(None),
+            wanted: AtomicBool::new(false),
+            unsaved: AtomicBool::new(false),
             turn: tokio::sync::Mutex::new(()),
-        })
+        }
     }
 
     /// What the configuration says of it.
@@ -162,6 +167,26 @@ impl Remote {
         &self.turn
     }
 
+    /// Waits for a turn on the line to the endpoint; `None` if that takes too long.
+    pub async fn permit(&self) -> Option<tokio::sync::SemaphorePermit<'_>> {
+        self.line.permit().await
+    }
+
+    /// The way to the endpoint.
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
+
+    /// Notes that keys were used although it was time to fetch others.
+    pub(super) fn want(&self) {
+        self.wanted.store(true, Ordering::Release);
+    }
+
+    /// Whether somebody used keys although it was time to fetch others, since this was asked.
+    pub(super) fn take_wanted(&self) -> bool {
+        self.wanted.swap(false, Ordering::AcqRel)
+    }
+
     /// Whether it has had keys since the start.
     pub fn has_been_loaded(&self) -> bool {
         self.loaded_once.load(Ordering::Acquire)
@@ -197,21 +222,23 @@ impl Remote {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The copy that was kept, if it is not too old.
-    pub(super) fn saved(&self, now: SystemTime) -> Option<Result<Vec<u8>, SourceError>> {
+    /// The copy that was kept of this endpoint, if it is not too old, and when it was made.
+    pub(super) fn saved(&self, now: SystemTime) -> Option<Result<(Vec<u8>, SystemTime), SourceError>> {
         let path = self.definition.saved_copy.as_ref()?;
-        match saved_copy::read(path) {
-            Ok((copy, made)) => {
-                let times = &self.definition.times;
-                if now.duration_since(made).is_ok_and(|age| age >= times.stale_for) {
-                    return Some(Err(SourceError::new(format!("the copy {} is too old to be used", path.display()))));
-                }
-                *self.schedule() = Schedule::new(times.clone(), Some(made.min(now)));
-                Some(Ok(copy))
+        match saved_copy::read(path, &self.definition.endpoint.identity()) {
+            Ok((_, made)) if now.duration_since(made).is_ok_and(|age| age >= self.definition.times.stale_for) => {
+                Some(Err(SourceError::new(format!("the copy {} is too old to be used", path.display()))))
             }
+            Ok(copy) => Some(Ok(copy)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => Some(Err(SourceError::new(format!("cannot read the copy {}: {error}", path.display())))),
+            Err(error) => Some(Err(SourceError::new(format!("the copy {} is not used: {error}", path.display())))),
         }
+    }
+
+    /// Notes that the keys in use are those of a copy.
+    pub(super) fn loaded_from_copy(&self, copy: Vec<u8>, made: SystemTime, now: SystemTime) {
+        *self.schedule() = Schedule::new(self.definition.times.clone(), Some(made.min(now)));
+        self.loaded_from(copy);
     }
 
     /// Notes which body the keys in use were read from.
@@ -229,15 +256,20 @@ impl Remote {
     pub(super) fn fetch(&self) -> Result<Published, FetchError> {
         let url = match &self.definition.endpoint {
             Endpoint::Jwks(url) => Ok(url.clone()),
-            Endpoint::Discovery(issuer) => discovery::jwks_uri(&self.fetcher, issuer),
+            Endpoint::Discovery(issuer) => discovery::jwks_uri(&self.line, issuer),
         };
-        let fetched = url.and_then(|url| self.fetcher.get(&url));
+        let fetched = url.and_then(|url| self.line.get(&url));
         match &fetched {
             Ok(_) => self.absent.store(false, Ordering::Release),
             Err(FetchError::Absent(_)) => self.absent.store(true, Ordering::Release),
             Err(FetchError::Failed(_)) => {}
         }
         fetched.map(|Fetched { body, max_age }| Published { body, max_age })
+    }
+
+    /// Notes that a fetch ended without a word.
+    pub fn abandoned(&self, now: SystemTime) {
+        self.end(Err(()), now);
     }
 
     /// Notes what came of it: keys in use, or not.
@@ -249,29 +281,26 @@ impl Remote {
         self.ended.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Notes that keys were fetched which the saved copy does not know of.
-    pub(super) fn to_be_saved(&self, content: Content) {
-        let mut unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.definition.saved_copy.is_some() && *unsaved != Some(Content::New) {
-            *unsaved = Some(content);
-        }
+    /// Notes that keys were fetched which the saved copy does not have.
+    pub(super) fn to_be_saved(&self) {
+        self.unsaved.store(self.definition.saved_copy.is_some(), Ordering::Release);
     }
 
-    /// Keeps a copy of what was fetched, for the next start. Of what is kept already, its age only.
-    pub fn save(&self, now: SystemTime) -> Result<(), SourceError> {
-        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (Some(path), Some(content)) = (&self.definition.saved_copy, unsaved) else { return Ok(()) };
-        if content == Content::Same && saved_copy::touch(path, now).is_ok() {
+    /// Keeps a copy of what was fetched, for the next start.
+    pub fn save(&self) -> Result<(), SourceError> {
+        let body = self.body().clone();
+        let (Some(path), Some(body), true) =
+            (&self.definition.saved_copy, body, self.unsaved.swap(false, Ordering::AcqRel))
+        else {
             return Ok(());
-        }
-        let Some(body) = self.body().clone() else { return Ok(()) };
+        };
         let cannot = |error| SourceError::new(format!("cannot keep a copy in {}: {error}", path.display()));
-        saved_copy::write(path, &body).map_err(cannot)
+        saved_copy::write(path, &self.definition.endpoint.identity(), &body).map_err(cannot)
     }
 
     /// Whether a copy is to be kept of what was fetched.
     pub fn is_unsaved(&self) -> bool {
-        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.unsaved.load(Ordering::Acquire)
     }
 }
 

@@ -70,6 +70,8 @@ impl Schedule {
     pub fn failed(&mut self, now: SystemTime, random: f64) {
         let doubled = FIRST_RETRY.saturating_mul(1 << self.failures.min(30));
         self.failures = self.failures.saturating_add(1);
+        // Keys that seem to be of the future, since the clock was set back, would never be too old.
+        self.good = self.good.map(|good| good.min(now));
         self.wait(now, doubled.min(self.times.refresh), random);
     }
 

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
 use super::fetch::FetchError;
+use super::line::Line;
 use super::load::{self, KeyFormat, KeyPolicy, Keys, SourceError};
 use super::remote::{Content, Remote, RemoteDefinition};
 use super::{Generation, LoadedKeys};
@@ -83,7 +84,8 @@ impl KeySource {
     pub fn open(name: String, definition: Definition, now: SystemTime) -> Result<(Self, Vec<String>), SourceError> {
         let (feed, keys, warnings) = match &definition.origin {
             Origin::Remote(remote) => {
-                let remote = Remote::new(remote.clone())?;
+                let line = Line::new(remote, 1)?;
+                let remote = Remote::new(remote.clone(), Arc::new(line));
                 let (keys, warnings) = saved_keys(&remote, &definition, now);
                 (Feed::Remote(Box::new(remote)), keys, warnings)
             }
@@ -100,6 +102,13 @@ impl KeySource {
         };
         let current = ArcSwap::from_pointee(LoadedKeys::new(keys));
         Ok((Self { name, definition, current, feed }, warnings))
+    }
+
+    /// A source without keys yet, which shares its line with others.
+    pub(super) fn on_line(name: String, remote: RemoteDefinition, policy: KeyPolicy, line: Arc<Line>) -> Self {
+        let feed = Feed::Remote(Box::new(Remote::new(remote.clone(), line)));
+        let definition = Definition { origin: Origin::Remote(remote), format: KeyFormat::Jwks, policy };
+        Self { name, definition, current: ArcSwap::from_pointee(LoadedKeys::new(Keys::default())), feed }
     }
 
     /// The endpoint, if the source is remote.
@@ -132,8 +141,11 @@ impl KeySource {
 
     /// Reads the file again, if there is reason to. One that became bad leaves the last good keys in use.
     pub fn refresh(&self, reread: Reread) -> Refresh {
-        let Feed::File(file) = &self.feed else {
-            return Refresh::Unchanged;
+        let file = match &self.feed {
+            Feed::Inline => return Refresh::Unchanged,
+            // The keys are for the schedule; here it is the authorities that may have changed.
+            Feed::Remote(remote) => return remote.line().renew(reread),
+            Feed::File(file) => file,
         };
         match file.read(reread, |octets| self.definition.keys_in(octets)) {
             None => Refresh::Unchanged,
@@ -157,7 +169,8 @@ impl KeySource {
                 return Fetch::Failed(error);
             }
         };
-        let content = remote.compare(&published.body);
+        // Keys that were given up are read again, also from the same body.
+        let content = if self.current().is_empty() { Content::New } else { remote.compare(&published.body) };
         let loaded = match content {
             Content::Same => Ok(Vec::new()),
             Content::New => self.take(&published.body),
@@ -166,7 +179,7 @@ impl KeySource {
         match loaded {
             Ok(warnings) => {
                 remote.loaded_from(published.body);
-                remote.to_be_saved(content);
+                remote.to_be_saved();
                 match content {
                     Content::Same => Fetch::Unchanged,
                     Content::New => Fetch::Loaded { warnings },
@@ -198,17 +211,17 @@ impl KeySource {
 
 /// The keys of the copy that was saved, if there is a good one.
 fn saved_keys(remote: &Remote, definition: &Definition, now: SystemTime) -> (Keys, Vec<String>) {
-    let read = |copy: Vec<u8>| match load::keys(definition.format, &copy, &definition.policy) {
+    let (copy, made) = match remote.saved(now) {
+        None => return (Keys::default(), Vec::new()),
+        Some(Err(error)) => return (Keys::default(), vec![error.to_string()]),
+        Some(Ok(saved)) => saved,
+    };
+    match load::keys(definition.format, &copy, &definition.policy) {
         Ok(loaded) => {
-            remote.loaded_from(copy);
+            remote.loaded_from_copy(copy, made, now);
             (loaded.keys, loaded.warnings)
         }
         Err(error) => (Keys::default(), vec![format!("the saved copy is not used: {error}")]),
-    };
-    match remote.saved(now) {
-        None => (Keys::default(), Vec::new()),
-        Some(Ok(copy)) => read(copy),
-        Some(Err(error)) => (Keys::default(), vec![error.to_string()]),
     }
 }
 

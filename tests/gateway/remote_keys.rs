@@ -305,18 +305,89 @@ fn a_saved_copy_starts_the_next_process_without_the_endpoint() {
     assert_eq!(ready(&second).status, 200, "ready from the first moment");
     assert_eq!(visit(&second, &issuer.token_of("alice")).status, 200);
     drop(second);
-    std::fs::write(&copy, "{\"keys\":[]}").unwrap();
-    let third = with_source(&source).start();
-    assert_eq!(ready(&third).status, 503, "a bad copy is no copy");
-    assert!(third.log.text().contains("the saved copy is not used"), "{}", third.log.text());
-    assert_eq!(verdict(&third, &issuer.token_of("alice")).0, 503);
-    drop(third);
-    std::fs::write(&copy, issuer.jwks()).unwrap();
-    let long_ago = SystemTime::now() - Duration::from_secs(48 * 3600);
-    std::fs::File::options().write(true).open(&copy).unwrap().set_modified(long_ago).unwrap();
-    let fourth = with_source(&source).start();
-    assert!(fourth.log.text().contains("too old"), "{}", fourth.log.text());
-    assert_eq!(ready(&fourth).status, 503);
+    let good = std::fs::read_to_string(&copy).unwrap();
+    let without_keys = |text: &str| {
+        let mut copy: serde_json::Value = serde_json::from_str(text).unwrap();
+        copy["keys"] = serde_json::json!([]);
+        copy.to_string()
+    };
+    let old = SystemTime::now() - Duration::from_secs(48 * 3600);
+    for (text, made, words) in [
+        (without_keys(&good), SystemTime::now(), "the saved copy is not used"),
+        (good.clone(), old, "too old"),
+        (issuer.jwks(), SystemTime::now(), "of another endpoint"),
+        ("{".to_owned(), SystemTime::now(), "is not used"),
+    ] {
+        std::fs::write(&copy, text).unwrap();
+        std::fs::File::options().write(true).open(&copy).unwrap().set_modified(made).unwrap();
+        let next = with_source(&source).start();
+        assert!(next.log.text().contains(words), "{words}: {}", next.log.text());
+        assert_eq!(ready(&next).status, 503, "{words}");
+        assert_eq!(verdict(&next, &issuer.token_of("alice")).0, 503, "{words}");
+    }
+}
+
+#[test]
+fn class_07_the_copy_of_an_endpoint_that_was_left_is_not_used_for_the_next() {
+    let (old, new) = (Issuer::with_kid("ES256", "old"), Issuer::with_kid("ES256", "new"));
+    let (left, next) = (KeyServer::publishing(&old.jwks()), KeyServer::publishing(&new.jwks()));
+    let copies = tempfile::tempdir().unwrap();
+    let copy = format!(", saved_copy: \"{}\"", copies.path().join("site.jwks").display());
+    let gateway = with_source(&format!("{}{copy}", url(&left))).start();
+    wait_until_ready(&gateway);
+    wait::until("the copy is there", || copies.path().join("site.jwks").exists().then_some(()));
+    let yaml = std::fs::read_to_string(gateway.folder().join("portcullis.yaml")).unwrap();
+    next.answer("500 Down", "", "");
+    assert!(gateway.reload(&yaml.replace(&left.url(""), &next.url(""))).taken);
+    assert_eq!(verdict(&gateway, &old.token_of("mallory")), (503, "keys_unavailable".to_owned()));
+}
+
+#[test]
+fn a_key_without_a_name_beside_the_endpoint_keeps_no_rotation_from_being_found() {
+    let (old, new) = (Issuer::with_kid("ES256", "old"), Issuer::with_kid("ES256", "new"));
+    let server = KeyServer::publishing(&old.jwks());
+    for beside in ["a-secret-of-at-least-thirty-two-octets", ""] {
+        let mut nameless = Issuer::of("ES256").jwk;
+        nameless.as_object_mut().unwrap().remove("kid");
+        let beside = if beside.is_empty() { format!("jwks: {nameless}") } else { format!("secret: {beside}") };
+        server.publish(&old.jwks());
+        let gateway = with_source(&format!("{} }}, {{ {beside}", url(&server))).start();
+        wait_until_ready(&gateway);
+        server.publish(&jwks(&[&old, &new]));
+        assert_eq!(visit(&gateway, &new.token_of("alice")).status, 200, "{beside}");
+    }
+}
+
+#[test]
+fn who_can_be_admitted_without_an_endpoint_does_not_wait_for_it() {
+    let issuer = Issuer::of("ES256");
+    let silent = Upstream::with(Behaviour::Silent);
+    let gateway = Gateway::prepare(&format!(
+        "{PLAIN}keys:\n  down: [{{ jwks_url: \"http://{}/\", timeout: 1h }}]\n  here: [{{ jwks_file: keys.json }}]\n\
+         realms: {{ one: {{ keys: down }}, two: {{ keys: here }}, theirs: {{ keys: down, issuer: them }} }}\nlocations:\n\
+         - {{ match: {{ prefix: / }}, access: {{ any: [{{ realm: one }}, {{ realm: two }}] }}, echo: true }}\n\
+         - {{ match: {{ prefix: /theirs }}, access: {{ realm: theirs }}, echo: true }}\n",
+        silent.address()
+    ));
+    let gateway = gateway.file("keys.json", issuer.jwks()).start();
+    let token = issuer.token(&serde_json::json!({ "sub": "alice", "iss": "us" }));
+    assert_eq!(visit(&gateway, &token).status, 200, "while the endpoint of the other realm says nothing");
+    let other = gateway.send(&Request::get("/theirs").bearer(&token));
+    assert_eq!((other.status, gateway.reason_of(&other).as_str()), (401, "issuer_mismatch"));
+}
+
+#[test]
+fn authorities_that_change_are_read_again() {
+    let issuer = Issuer::of("ES256");
+    let (old, new) = (Certificate::authority("old"), Certificate::authority("new"));
+    let server = KeyServer::tls(&issuer.jwks(), &new.vouch_for("localhost"));
+    let port = server.address().port();
+    let source = format!("jwks_url: \"https://localhost:{port}/\", refresh: 1s, tls: {{ ca: ca.pem }}");
+    let gateway = with_source(&source).file("ca.pem", old.pem()).start();
+    gateway.log.find(0, "of the certificate", |line| line.contains("there are no keys").then_some(()));
+    gateway.write("ca.pem", new.pem());
+    wait_until_ready(&gateway);
+    assert_eq!(visit(&gateway, &issuer.token_of("alice")).status, 200);
 }
 
 #[test]

@@ -159,12 +159,36 @@ fn a_flood_of_names_asks_for_each_once_and_few_at_a_time() {
 }
 
 #[test]
+fn a_tenant_whose_endpoint_hangs_keeps_no_other_waiting() {
+    let issuer = Issuer::of("ES256");
+    let slow = KeyServer::publishing("");
+    slow.say_nothing_at("/hangs");
+    slow.answer_at("/good", "200 OK", "", issuer.jwks());
+    let source = format!("jwks_url: '{}', timeout: 20s", slow.url("/{request.headers[\"x-tenant\"]}"));
+    let gateway = with_source(&source).start();
+    let token = issuer.token_of("alice");
+    let named = |name: &str| Request::get("/").host("a.example").header("X-Tenant", name).bearer(&token);
+    let waiting: Vec<_> = (0..40)
+        .map(|_| {
+            let mut client = gateway.client();
+            client.send(named("hangs").octets());
+            client
+        })
+        .collect();
+    slow.wait_for(1);
+    assert_eq!(gateway.send(&named("good")).status, 200, "forty requests wait for one tenant, and this one for none");
+    assert_eq!(slow.fetches_of("/hangs"), 1);
+    drop(waiting);
+}
+
+#[test]
 fn class_06_no_client_chooses_whom_the_gateway_asks() {
     for (url, words) in [
         ("https://{request.headers[\"x-tenant\"]}/jwks", "nothing else that a client may choose"),
         ("https://a.{request.args[\"t\"]}:443/jwks", "nothing else that a client may choose"),
         ("{request.headers[\"x-url\"]}", "expected a URL"),
         ("https://id.example/{claims.iss}", "claims"),
+        ("https://id.example/{request.headers[\"X-Tenant\"]}", "lower case"),
         ("ftp://id.example/{request.host}", "only http and https"),
     ] {
         let prepared = with_source(&format!("jwks_url: '{url}'"));
@@ -186,8 +210,13 @@ fn check_warns_where_any_host_may_name_its_keys() {
     assert!(!told(&prepared).contains("any host"), "a wildcard says which hosts are ours");
     let yaml = std::fs::read_to_string(prepared.folder().join("portcullis.yaml")).unwrap();
     let prepared = prepared.file("portcullis.yaml", yaml.replace("host: '*.example', ", ""));
-    let told = told(&prepared);
-    assert!(told.contains("locations[0].match: ") && told.contains("any host is let in here"), "{told}");
+    let warned = told(&prepared);
+    assert!(warned.contains("locations[0].match: ") && warned.contains("any host is let in here"), "{warned}");
+    let yaml = std::fs::read_to_string(prepared.folder().join("portcullis.yaml")).unwrap();
+    let prepared = prepared.file("portcullis.yaml", yaml.replace(FILES, "jwks_url: 'https://{request.host}/jwks'"));
+    let refused = prepared.command(&["check", "-c", "portcullis.yaml"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("bring keys of their own"));
 }
 
 #[test]

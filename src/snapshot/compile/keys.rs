@@ -1,5 +1,6 @@
 //! Which keys does each key set of the file give?
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ pub(super) struct KeySet {
 impl<'c> Compiler<'c> {
     pub(super) fn compile_key_sets(&mut self) {
         let config = self.config;
+        self.copies_are_single();
         for written in &config.keys {
             let before = self.problems.len();
             let purpose = purpose_of(config, &written.name);
@@ -36,6 +38,26 @@ impl<'c> Compiler<'c> {
             }
             let whole = self.problems.len() == before && !written.sources.is_empty();
             self.key_sets.insert(&written.name.value, whole.then_some(set));
+        }
+    }
+
+    /// Two sources with one copy would start with each other's keys.
+    fn copies_are_single(&mut self) {
+        let config = self.config;
+        let copies = config.keys.iter().flat_map(|set| &set.sources).filter_map(|source| match &source.from {
+            KeyOrigin::JwksUrl(_, keys) | KeyOrigin::Discovery(_, keys) => keys.saved_copy.as_ref(),
+            KeyOrigin::JwksFile(_)
+            | KeyOrigin::PemFile(_)
+            | KeyOrigin::Jwks(_)
+            | KeyOrigin::Secret(_)
+            | KeyOrigin::SecretFile(..) => None,
+        });
+        let mut seen: Vec<&Located<PathBuf>> = Vec::new();
+        for copy in copies {
+            if seen.iter().any(|earlier| earlier.value == copy.value) {
+                self.problem(&copy.place, "another source keeps its copy there");
+            }
+            seen.push(copy);
         }
     }
 
@@ -107,10 +129,11 @@ impl<'c> Compiler<'c> {
         let definition = PerRequestDefinition { template, place, format: format_of(&source.from), policy, lifetime };
         let same = |known: &&Arc<PerRequestSource>| *known.definition() == definition;
         let known = self.environment.previous.and_then(|previous| previous.per_request_sources.iter().find(same));
-        Some(match known {
-            Some(known) => Arc::clone(known),
-            None => Arc::new(PerRequestSource::new(name, definition)),
-        })
+        let opened = match known {
+            Some(known) => Ok(Arc::clone(known)),
+            None => PerRequestSource::new(name, definition).map(Arc::new),
+        };
+        opened.map_err(|error| self.problem(&source.place, error.to_string())).ok()
     }
 }
 

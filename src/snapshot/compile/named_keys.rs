@@ -7,7 +7,8 @@ use super::access::realms_of;
 use crate::auth::expression::Expression;
 use crate::auth::expression::fields::{Field, Scope};
 use crate::auth::expression::template::Template;
-use crate::auth::realm_keys::{NamedKeys, RealmKeys};
+use crate::auth::realm::Realm;
+use crate::auth::realm_keys::NamedKeys;
 use crate::config::Located;
 use crate::config::value::http_url;
 use crate::keys::{PerRequestPlace, PerRequestSource};
@@ -47,12 +48,23 @@ impl Compiler<'_> {
             realms_of(&location.access, &mut names);
             for name in names {
                 let realm = self.realms.get(name).and_then(Option::as_ref);
-                if realm.is_some_and(|realm| realm.proof.keys().any(are_named_by_host)) {
-                    let what = format!(
-                        "the host of a request names the keys of the realm {name:?}, and any host is let in here: \
-                         write in \"host\" which ones are yours"
-                    );
-                    self.warning(&location.matcher.place, what);
+                let named = realm.map_or(Named::Otherwise, |realm| named_by_host(realm));
+                let cure = "write in \"host\" which ones are yours";
+                match named {
+                    Named::Otherwise => {}
+                    Named::ByHost => {
+                        let what = format!(
+                            "the host of a request names the keys of the realm {name:?}, and any host is let in here: {cure}"
+                        );
+                        self.warning(&location.matcher.place, what);
+                    }
+                    Named::AtHost => {
+                        let what = format!(
+                            "the host of a request says where the keys of the realm {name:?} are fetched, and any host is \
+                             let in here, so that everybody could bring keys of their own: {cure}"
+                        );
+                        self.problem(&location.matcher.place, what);
+                    }
                 }
             }
         }
@@ -65,11 +77,32 @@ pub(super) fn named_keys(source: &Arc<PerRequestSource>) -> Option<NamedKeys> {
     Some(NamedKeys { name, source: Arc::clone(source) })
 }
 
-fn are_named_by_host(keys: &RealmKeys) -> bool {
+/// What the host of a request has to say about a realm's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    /// Nothing.
+    Otherwise,
+    /// Which ones they are.
+    ByHost,
+    /// Where they are fetched.
+    AtHost,
+}
+
+fn named_by_host(realm: &Realm) -> Named {
     let reads_host = |read: &Expression| {
         matches!(read.field(), Some(Field::Host)) || (read.field().is_none() && read.source().contains("host"))
     };
-    keys.named().iter().any(|named| named.name.expressions().any(reads_host))
+    let named = realm.proof.keys().flat_map(|keys| keys.named()).map(|named| {
+        let remote = matches!(named.source.definition().place, PerRequestPlace::Remote(_));
+        let authority = authority_of(&named.source.definition().template).unwrap_or_default();
+        let in_authority = Template::compile(authority, Scope::REQUEST).is_ok_and(|text| text.literal().is_none());
+        match named.name.expressions().any(reads_host) {
+            true if remote && in_authority => Named::AtHost,
+            true => Named::ByHost,
+            false => Named::Otherwise,
+        }
+    });
+    named.max().unwrap_or(Named::Otherwise)
 }
 
 /// What stands between `://` and the path.

@@ -51,6 +51,11 @@ impl KeyServer {
         self.script.set("", octets.into());
     }
 
+    /// Keeps whoever asks for a path waiting from now on.
+    pub fn say_nothing_at(&self, path: &str) {
+        self.script.set(path, Script::SILENCE.to_vec());
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()

@@ -58,6 +58,9 @@ pub enum Behaviour {
 pub struct Script(Arc<Mutex<HashMap<String, Vec<u8>>>>);
 
 impl Script {
+    /// An answer that is never sent; the connection stays open until the other side closes it.
+    pub const SILENCE: &[u8] = b"(silence)";
+
     /// Answers a path so from now on.
     pub fn set(&self, path: &str, octets: Vec<u8>) {
         self.0.lock().unwrap().insert(path.to_owned(), octets);
@@ -247,6 +250,7 @@ fn serve<S: Read + Write>(
             Behaviour::Silent => {}
             Behaviour::Drip(chunks) => drip(&mut wire.stream, &chunks.lock().unwrap())?,
             Behaviour::Says(octets) => wire.stream.write_all(octets)?,
+            Behaviour::Scripted(script) if script.answer_to(&received.head) == Script::SILENCE => {}
             Behaviour::Scripted(script) => {
                 wire.stream.write_all(&script.answer_to(&received.head))?;
                 wire.stream.flush()?;
