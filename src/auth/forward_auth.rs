@@ -82,6 +82,17 @@ pub enum ServiceOutcome {
     Unavailable,
 }
 
+impl ServiceAnswer {
+    /// Whether it admits or denies: anything else is no answer to the question.
+    pub fn decides(&self) -> bool {
+        match self.status {
+            200..=299 | 401 | 403 => true,
+            300..=399 => self.headers.contains_key(LOCATION),
+            _ => false,
+        }
+    }
+}
+
 impl VerifierService {
     /// Lets in whom the service admits.
     pub fn enter<T: Trace>(self: &Arc<Self>, request: &Request<'_>, trace: &mut T) -> Result<Grant, Halt<Denial>> {

@@ -48,16 +48,14 @@ pub async fn ask(
     }
     let answered = tokio::time::timeout(service.call.timeout, call(service, connector, head, context)).await;
     match answered {
-        Ok(Ok(answer)) => {
+        Ok(Ok(answer)) if answer.decides() => {
             let answer = Arc::new(answer);
             if let (Some(remembered), Some(shown)) = (&service.remembered, shown) {
                 remembered.insert(shown, &answer, context.received);
             }
-            if !matches!(answer.status, 200..=403) || answer.status == 400 || answer.status == 402 {
-                failed(&format!("answered {}, which neither admits nor denies", answer.status));
-            }
             ServiceOutcome::Answered(answer)
         }
+        Ok(Ok(answer)) => failed(&format!("it answered {}, which neither admits nor denies", answer.status)),
         Ok(Err(error)) => failed(&error),
         Err(_) => failed(&format!("no answer within {:?}", service.call.timeout)),
     }

@@ -11,6 +11,7 @@ mod explain;
 mod firewall;
 mod flask;
 mod foreign_tokens;
+mod forward_auth;
 mod forwarding;
 mod harness;
 mod headers;

@@ -1,7 +1,7 @@
 //! What has a process said so far? Lines of one of its streams, for those who wait for one.
 
 use std::io::{BufRead, BufReader, Read};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::wait::DEADLINE;
@@ -35,13 +35,13 @@ impl Log {
     }
 
     fn change(&self, change: impl FnOnce(&mut Lines)) {
-        change(&mut self.0.0.lock().unwrap());
+        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
         self.0.1.notify_all();
     }
 
     /// Everything so far.
     pub fn lines(&self) -> Vec<String> {
-        self.0.0.lock().unwrap().lines.clone()
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
     }
 
     /// Everything so far, as one text.
@@ -51,7 +51,7 @@ impl Log {
 
     /// How many lines there are: where later lines begin.
     pub fn len(&self) -> usize {
-        self.0.0.lock().unwrap().lines.len()
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).lines.len()
     }
 
     /// Waits for a line, from line number `from` on, of which `find` makes something. `None`: the stream ended first.

@@ -49,6 +49,8 @@ pub enum Behaviour {
     Says(Vec<u8>),
     /// What the script says now for the path; then the connection is closed.
     Scripted(Script),
+    /// As `Says`, and then it closes the connection.
+    Cut(Vec<u8>),
     /// Closes the connection when it has read a request.
     HangUp,
 }
@@ -253,6 +255,11 @@ fn serve<S: Read + Write>(
             Behaviour::Scripted(script) if script.answer_to(&received.head) == Script::SILENCE => {}
             Behaviour::Scripted(script) => {
                 wire.stream.write_all(&script.answer_to(&received.head))?;
+                wire.stream.flush()?;
+                return Ok(());
+            }
+            Behaviour::Cut(octets) => {
+                wire.stream.write_all(octets)?;
                 wire.stream.flush()?;
                 return Ok(());
             }

@@ -1,0 +1,399 @@
+//! Is a service that is asked who may enter asked rightly, and never taken for more than it said?
+
+use serde_json::json;
+
+use crate::harness::certificates::Certificate;
+use crate::harness::gateway::{PLAIN, Prepared};
+use crate::harness::upstream::{BlackHole, CLOSED_PORT};
+use crate::harness::{Behaviour, Client, Gateway, Request, Response, Upstream, wait};
+
+const CHROMIUM: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+
+/// A gateway before an echo, where a service at this URL decides; `more` are further keys of the service.
+fn asking(url: &str, more: &str, app: &Upstream) -> Prepared {
+    Gateway::prepare(&format!(
+        "{PLAIN}forward_auth:\n  verifier:\n    url: \"{url}\"\n    \
+         identity_headers: {{ X-User-ID: \"{{auth.headers['x-user-id']}}\" }}\n{more}\
+         upstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: {{ forward_auth: verifier }}, upstream: app }}]\n",
+        app.address()
+    ))
+}
+
+struct Site {
+    verifier: Upstream,
+    app: Upstream,
+    gateway: Gateway,
+}
+
+impl Site {
+    fn of(behaviour: Behaviour, more: &str) -> Self {
+        let (verifier, app) = (Upstream::with(behaviour), Upstream::echo());
+        let gateway = asking(&format!("http://{}/verify?a=b", verifier.address()), more, &app).start();
+        Self { verifier, app, gateway }
+    }
+
+    fn saying(answer: &str, more: &str) -> Self {
+        Self::of(Behaviour::Says(answer.as_bytes().to_vec()), more)
+    }
+
+    fn verdict(&self, request: &Request) -> (u16, String) {
+        let answer = self.gateway.send(request);
+        (answer.status, self.gateway.reason_of(&answer))
+    }
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+const GOOD: &str = "HTTP/1.1 200 OK\r\nX-User-ID: 656670838050885\r\nContent-Length: 2\r\n\r\nok";
+
+#[test]
+fn the_service_sees_the_request_in_our_words_and_never_its_body() {
+    let site = Site::saying(GOOD, "");
+    let request = Request::post("/api/../api//x%41?q=%20&r=1", "a body")
+        .host("shop.example:8443")
+        .header("Authorization", "Bearer abc")
+        .header("Cookie", "a=1")
+        .header("X-Original-URI", "/public")
+        .header("X-Forwarded-For", "10.9.9.9")
+        .header("X-Forwarded-Method", "GET")
+        .header("X-User-ID", "root")
+        .header("X-Other", "not for the service");
+    assert_eq!(site.gateway.send(&request).status, 200);
+    let asked = site.verifier.last();
+    assert_eq!(asked.head.start, "GET /verify?a=b HTTP/1.1");
+    assert!(asked.body.is_empty());
+    for (name, value) in [
+        ("host", site.verifier.address().to_string().as_str()),
+        ("authorization", "Bearer abc"),
+        ("cookie", "a=1"),
+        ("x-original-uri", "/api/xA?q=%20&r=1"),
+        ("x-original-method", "POST"),
+        ("x-forwarded-uri", "/api/xA?q=%20&r=1"),
+        ("x-forwarded-method", "POST"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-forwarded-proto", "http"),
+        ("x-forwarded-host", "shop.example:8443"),
+    ] {
+        assert_eq!(asked.head.values(name), [value], "{name}");
+    }
+    for absent in ["x-user-id", "x-other", "content-length", "transfer-encoding", "content-type"] {
+        assert!(asked.head.values(absent).is_empty(), "{absent}");
+    }
+    let got = site.app.last();
+    assert_eq!(got.body, b"a body");
+    assert_eq!(got.head.values("x-user-id"), ["656670838050885"]);
+}
+
+#[test]
+fn class_23_a_service_that_names_nobody_admits_with_no_identity_at_all() {
+    let site = Site::saying(&answer("204 No Content", "", ""), "");
+    for spelling in ["X-User-ID", "x_user_id", "X-User_Id"] {
+        assert_eq!(site.gateway.send(&Request::get("/").header(spelling, "root")).status, 200);
+        let got = site.app.last().head;
+        assert!(got.values("x-user-id").is_empty() && got.values("x_user_id").is_empty(), "{spelling}");
+    }
+}
+
+#[test]
+fn a_refusal_keeps_its_status_its_challenge_and_its_cookies_and_nothing_else() {
+    let refusal =
+        answer("401 No", "WWW-Authenticate: Custom x=1\r\nSet-Cookie: s=; Max-Age=0\r\nX-Secret: 1\r\n", "inner");
+    let site = Site::saying(&refusal, "");
+    let told = site.gateway.send(&Request::get("/"));
+    assert_eq!((told.status, site.gateway.reason_of(&told).as_str()), (401, "forward_auth_denied"));
+    assert_eq!(told.header("www-authenticate"), Some("Custom x=1"));
+    assert_eq!(told.header("set-cookie"), Some("s=; Max-Age=0"));
+    assert_eq!(told.header("x-secret"), None);
+    assert!(!told.text().contains("inner"), "{}", told.text());
+    assert!(site.app.received().is_empty());
+
+    let bare = Site::saying(&answer("401 No", "", ""), "");
+    assert_eq!(bare.gateway.send(&Request::get("/")).header("www-authenticate"), Some("Bearer"));
+    let named = Site::saying(&answer("401 No", "", ""), "    challenge: Basic realm=\"staff\"\n");
+    assert_eq!(named.gateway.send(&Request::get("/")).header("www-authenticate"), Some("Basic realm=\"staff\""));
+    let forbidden = Site::saying(&answer("403 No", "", ""), "");
+    let told = forbidden.gateway.send(&Request::get("/"));
+    assert_eq!((told.status, told.header("www-authenticate")), (403, None));
+}
+
+#[test]
+fn on_denied_response_passes_the_whole_answer_on() {
+    let refusal = answer("403 No", "Content-Type: text/html\r\nX-Why: plan\r\nConnection: close\r\n", "<p>upgrade</p>");
+    let site = Site::saying(&refusal, "    on_denied: response\n");
+    let told = site.gateway.send(&Request::get("/"));
+    assert_eq!((told.status, told.text().as_str()), (403, "<p>upgrade</p>"));
+    assert_eq!((told.header("x-why"), told.header("content-type")), (Some("plan"), Some("text/html")));
+    assert_eq!(site.gateway.reason_of(&told), "forward_auth_denied");
+    let head = site.gateway.send(&Request::new("HEAD", "/"));
+    assert_eq!((head.status, head.body.len()), (403, 0));
+}
+
+#[test]
+fn a_redirect_goes_to_a_browser_that_loads_a_page_and_is_a_401_to_a_program() {
+    let site = Site::saying(&answer("302 Found", "Location: https://login.example/\r\nSet-Cookie: csrf=1\r\n", ""), "");
+    let browser = Request::get("/page").header("Accept", CHROMIUM).header("Sec-Fetch-Mode", "navigate");
+    let sent = site.gateway.send(&browser);
+    assert_eq!((sent.status, sent.header("location")), (302, Some("https://login.example/")));
+    assert_eq!((sent.header("set-cookie"), sent.header("cache-control")), (Some("csrf=1"), Some("no-store")));
+    assert_eq!((sent.header("vary"), sent.header("www-authenticate")), (Some("Accept, Sec-Fetch-Mode"), None));
+    for program in [
+        Request::get("/page"),
+        Request::get("/page").header("Accept", "application/json"),
+        Request::post("/page", "x").header("Accept", CHROMIUM),
+        Request::get("/page").header("Accept", CHROMIUM).header("Sec-Fetch-Mode", "cors"),
+        Request::get("/page").header("Accept", CHROMIUM).header("X-Requested-With", "XMLHttpRequest"),
+        Request::get("/page").header("Accept", CHROMIUM).bearer("bad"),
+    ] {
+        let told = site.gateway.send(&program);
+        assert_eq!((told.status, told.header("location")), (401, None), "{program:?}");
+        assert_eq!(told.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(site.gateway.reason_of(&told), "forward_auth_denied");
+    }
+}
+
+#[test]
+fn a_session_that_is_renewed_reaches_the_client_beside_the_cookies_of_the_application() {
+    let renewed =
+        answer("200 OK", "Set-Cookie: session=2\r\nSet-Cookie: other=3\r\nX-Plan: gold\r\nX-Secret: 1\r\n", "");
+    let (verifier, app) =
+        (Upstream::says(renewed), Upstream::says(answer("200 OK", "Set-Cookie: app=1\r\nX-Plan: none\r\n", "hello")));
+    let url = format!("http://{}/", verifier.address());
+    let gateway = asking(&url, "    response_headers: [Set-Cookie, X-Plan]\n", &app).start();
+    let told = gateway.send(&Request::get("/"));
+    assert_eq!((told.status, told.text().as_str()), (200, "hello"));
+    assert_eq!(told.head.values("set-cookie"), ["app=1", "session=2", "other=3"]);
+    assert_eq!((told.head.values("x-plan"), told.header("x-secret")), (vec!["gold"], None));
+}
+
+/// What a service may do that neither admits nor denies.
+fn faults() -> Vec<Vec<u8>> {
+    let huge_header = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(1024 * 1024));
+    let large_header = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(100 * 1024));
+    let many_headers = format!("HTTP/1.1 200 OK\r\n{}Content-Length: 0\r\n\r\n", "X: y\r\n".repeat(1000));
+    let huge_body = answer("200 OK", "X-User-ID: 1\r\n", &"x".repeat(100 * 1024));
+    [
+        answer("500 Oops", "X-User-ID: 1\r\n", ""),
+        answer("503 Down", "", ""),
+        answer("404 Not Found", "", ""),
+        answer("400 Bad", "", ""),
+        answer("304 Not Modified", "", ""),
+        answer("302 Found", "", ""),
+        "HTTP/1.1 200 OK\r\nX-User-ID: 1\r\nContent-Length: 100\r\n\r\nhalf".to_owned(),
+        "HTTP/1.1 200 OK\r\nX-User-ID: 1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel".to_owned(),
+        "HTTP/1.1 200 OK\r\nX-User-ID: 1\r\n".to_owned(),
+        "HTTP/1.1 2000 OK\r\n\r\n".to_owned(),
+        "SSH-2.0-OpenSSH\r\n".to_owned(),
+        huge_header,
+        large_header,
+        many_headers,
+        huge_body,
+    ]
+    .map(String::into_bytes)
+    .to_vec()
+}
+
+#[test]
+fn class_32_whatever_a_service_does_wrong_nobody_is_admitted() {
+    std::thread::scope(|scope| {
+        for fault in faults() {
+            scope.spawn(move || {
+                let shown = String::from_utf8_lossy(&fault[..fault.len().min(60)]).into_owned();
+                let site = Site::of(Behaviour::Cut(fault), "    timeout: 2s\n");
+                for _ in 0..2 {
+                    let verdict = site.verdict(&Request::get("/").bearer("x").header("Accept", CHROMIUM));
+                    assert_eq!(verdict, (503, "forward_auth_unavailable".to_owned()), "{shown}");
+                }
+                assert!(site.app.received().is_empty(), "{shown}");
+                let told = site
+                    .gateway
+                    .log
+                    .find(0, "of the service", |line| line.contains("forward_auth verifier: ").then_some(()));
+                assert!(told.is_some(), "{shown}");
+            });
+        }
+    });
+}
+
+#[test]
+fn class_32_a_service_that_is_down_or_silent_admits_nobody() {
+    let app = Upstream::echo();
+    let silent = Upstream::with(Behaviour::Silent);
+    let hole = BlackHole::new();
+    let (silent, hole) = (silent.address().to_string(), hole.address().to_string());
+    for place in [CLOSED_PORT, &silent, &hole, "no-such-host.invalid:80"] {
+        let gateway = asking(&format!("http://{place}/"), "    timeout: 300ms\n", &app).start();
+        let told = gateway.send(&Request::get("/"));
+        assert_eq!((told.status, gateway.reason_of(&told).as_str()), (503, "forward_auth_unavailable"), "{place}");
+        assert_eq!(gateway.metrics().sum("portcullis_decisions_total", &["reason=\"forward_auth_unavailable\""]), 1.0);
+    }
+    assert!(app.received().is_empty());
+}
+
+#[test]
+fn requests_do_not_wait_for_each_other_and_connections_are_used_again() {
+    let (verifier, gate) = Upstream::held();
+    let app = Upstream::echo();
+    let gateway = asking(&format!("http://{}/", verifier.address()), "    timeout: 20s\n", &app).start();
+    let clients: Vec<Client> = (0..20)
+        .map(|_| {
+            let mut client = gateway.client();
+            client.send(Request::get("/").octets());
+            client
+        })
+        .collect();
+    verifier.wait_until("all are asked about at once", |received| received.len() == 20);
+    gate.open();
+    for mut client in clients {
+        assert_eq!(client.answer().status, 200);
+    }
+    let before = verifier.connections();
+    for _ in 0..20 {
+        assert_eq!(gateway.send(&Request::get("/")).status, 200);
+    }
+    assert_eq!(verifier.connections(), before, "no new connection was needed");
+}
+
+#[test]
+fn a_connection_that_was_closed_meanwhile_is_tried_once_more() {
+    let site = Site::of(Behaviour::CloseAfter(1), "");
+    for _ in 0..10 {
+        assert_eq!(site.gateway.send(&Request::get("/")).status, 200);
+    }
+}
+
+#[test]
+fn a_service_may_be_on_a_socket_or_speak_tls() {
+    let app = Upstream::echo();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("verifier.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            use std::io::{Read, Write};
+            let mut stream = stream;
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(GOOD.as_bytes());
+        }
+    });
+    let gateway = asking(&format!("unix:{}:/verify", socket.display()), "", &app).start();
+    assert_eq!(gateway.send(&Request::get("/")).status, 200);
+    assert_eq!(app.last().head.value("x-user-id"), Some("656670838050885"));
+
+    let (authority, other) = (Certificate::authority("a"), Certificate::authority("b"));
+    let verifier = Upstream::tls_with(&authority.vouch_for("verifier.internal"), Behaviour::Says(GOOD.into()));
+    let url = format!("https://{}/", verifier.address());
+    for (tls, status) in [
+        ("{ ca: ca.pem, server_name: verifier.internal }", 200),
+        ("{ ca: ca.pem, server_name: other.internal }", 503),
+        ("{ ca: other.pem, server_name: verifier.internal }", 503),
+        ("{ server_name: verifier.internal }", 503),
+    ] {
+        let prepared = asking(&url, &format!("    tls: {tls}\n"), &app);
+        let gateway = prepared.file("ca.pem", authority.pem()).file("other.pem", other.pem()).start();
+        assert_eq!(gateway.send(&Request::get("/")).status, status, "{tls}");
+    }
+}
+
+#[test]
+fn class_30_an_admission_is_remembered_only_where_it_is_asked_for_and_for_the_same_words() {
+    let forgetful = Site::saying(GOOD, "");
+    let mindful = Site::saying(GOOD, "    cache: 1h\n");
+    for _ in 0..5 {
+        assert_eq!(forgetful.gateway.send(&Request::get("/").bearer("a")).status, 200);
+        assert_eq!(mindful.gateway.send(&Request::get("/").bearer("a")).status, 200);
+    }
+    assert_eq!((forgetful.verifier.received().len(), mindful.verifier.received().len()), (5, 1));
+    assert_eq!(mindful.app.last().head.value("x-user-id"), Some("656670838050885"));
+    for other in [
+        Request::get("/").bearer("b"),
+        Request::get("/?x").bearer("a"),
+        Request::post("/", "").bearer("a"),
+        Request::get("/").bearer("a").host("other.example"),
+        Request::get("/").bearer("a").header("Cookie", "a=1"),
+    ] {
+        let before = mindful.verifier.received().len();
+        assert_eq!(mindful.gateway.send(&other).status, 200);
+        assert_eq!(mindful.verifier.received().len(), before + 1, "{other:?}");
+    }
+    let denied = Site::saying(&answer("401 No", "", ""), "    cache: 1h\n");
+    for _ in 0..3 {
+        assert_eq!(denied.gateway.send(&Request::get("/")).status, 401);
+    }
+    assert_eq!(denied.verifier.received().len(), 3);
+}
+
+#[test]
+fn class_28_two_authorizations_are_shown_to_no_service() {
+    let site = Site::saying(GOOD, "");
+    let two = Request::get("/").bearer("a").bearer("b");
+    assert_eq!(site.verdict(&two), (400, "credentials_ambiguous".to_owned()));
+    assert!(site.verifier.received().is_empty());
+}
+
+#[test]
+fn an_upgrade_is_decided_by_the_service_as_any_request() {
+    let site = Site::saying(&answer("401 No", "", ""), "");
+    let upgrade = Request::get("/ws").header("Connection", "Upgrade").header("Upgrade", "websocket");
+    assert_eq!(site.gateway.send(&upgrade).status, 401);
+    assert!(site.app.received().is_empty());
+    let asked = site.verifier.last();
+    assert!(asked.head.values("upgrade").is_empty());
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_nothing_behind() {
+    let (verifier, gate) = Upstream::held();
+    let app = Upstream::echo();
+    let gateway = asking(&format!("http://{}/", verifier.address()), "    timeout: 20s\n", &app).start();
+    let mut client = gateway.client();
+    client.send(Request::get("/").octets());
+    verifier.wait_until("the service is asked", |received| received.len() == 1);
+    drop(client);
+    gate.open();
+    wait::until("nothing is in flight", || {
+        (gateway.metrics().sum("portcullis_requests_in_flight", &[]) <= 1.0).then_some(())
+    });
+    assert_eq!(gateway.send(&Request::get("/")).status, 200);
+}
+
+#[test]
+fn explain_asks_the_service_and_shows_what_it_said() {
+    let app = Upstream::echo();
+    let verifier = Upstream::says(GOOD);
+    let prepared = asking(&format!("http://{}/", verifier.address()), "", &app);
+    let output =
+        prepared.command(&["explain", "-c", "portcullis.yaml", "--header", "Cookie: session=secret", "--json"]);
+    let shown: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&shown["admitted"], &shown["headers"]["x-user-id"]), (&json!(true), &json!("656670838050885")));
+    assert!(shown.to_string().contains("verifier answered 200"), "{shown}");
+    assert_eq!(verifier.last().head.value("cookie"), Some("session=secret"));
+}
+
+fn reason(answer: &Response, gateway: &Gateway) -> String {
+    gateway.reason_of(answer)
+}
+
+#[test]
+fn all_and_any_know_what_the_service_said() {
+    let (verifier, app) = (Upstream::says(GOOD), Upstream::echo());
+    let gateway = Gateway::start(&format!(
+        "{PLAIN}forward_auth: {{ v: {{ url: \"http://{}/\" }} }}\nupstreams: {{ app: {{ servers: [\"{}\"] }} }}\nlocations:\n\
+         - match: {{ prefix: /good }}\n  access: [{{ forward_auth: v }}, {{ check: 'auth.headers[\"x-user-id\"] == \"656670838050885\"' }}]\n  \
+           upstream: app\n  identity_headers: {{ X-Who: \"{{auth.headers['x-user-id']}}\" }}\n\
+         - match: {{ prefix: /bad }}\n  access: [{{ forward_auth: v }}, {{ check: 'auth.headers[\"x-user-id\"] == \"1\"' }}]\n  upstream: app\n\
+         - match: {{ prefix: /absent }}\n  access: [{{ forward_auth: v }}, {{ check: 'auth.headers[\"x-none\"] == \"\"' }}]\n  upstream: app\n\
+         - match: {{ prefix: /any }}\n  access: {{ any: [{{ ip: 10.0.0.1 }}, {{ forward_auth: v }}] }}\n  upstream: app\n",
+        verifier.address(),
+        app.address()
+    ));
+    assert_eq!(gateway.send(&Request::get("/good")).status, 200);
+    assert_eq!(app.last().head.value("x-who"), Some("656670838050885"));
+    for path in ["/bad", "/absent"] {
+        let told = gateway.send(&Request::get(path));
+        assert_eq!((told.status, reason(&told, &gateway).as_str()), (403, "check_failed"), "{path}");
+    }
+    assert_eq!(gateway.send(&Request::get("/any")).status, 200);
+}
