@@ -50,6 +50,10 @@ fn material() -> tempfile::TempDir {
     let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
     let decryption = openssl::ec::EcKey::generate(&group).and_then(openssl::pkey::PKey::from_ec_key).unwrap();
     write("decryption.pem", &decryption.private_key_to_pem_pkcs8().unwrap());
+    write("signing.jwks", jwk.to_string().as_bytes());
+    write("extra.jwk", jwk.to_string().as_bytes());
+    write("decryption.jwks", br#"{"kty":"oct","alg":"dir","k":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#);
+    write("users.htpasswd", b"bob:$2y$05$KBCwKxOzLha2MUDgW0PjXerv.vgGLtPDlufGLr9BiQ2ihi12gTMgO\n");
     folder
 }
 
@@ -58,6 +62,7 @@ fn every_example_loads() {
     let material = material();
     let file = |name: &str| Some(material.path().join(name).to_str().unwrap().to_owned());
     let environment = |name: &str| match name {
+        "KEYS" => file(""),
         "CERT" => file("tls.crt"),
         "KEY" => file("tls.key"),
         "JWKS" => file("site.jwks"),

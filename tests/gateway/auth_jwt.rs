@@ -7,13 +7,13 @@ use crate::harness::gateway::Prepared;
 use crate::harness::issuer::{base64url, now};
 use crate::harness::{Gateway, Issuer, KeyServer, Request, Response, Upstream, tools};
 
-/// The file, less what is not built yet.
 fn file() -> String {
-    let text = std::fs::read_to_string(tools::crate_folder().join("tests/not_yet/auth-jwt.yaml")).unwrap();
-    let ahead = "{ basic: { users: \"${KEYS:-keys}/users.htpasswd\", challenge: \"staff\" } }, ";
-    assert!(text.contains(ahead), "the file can run unchanged now");
-    text.replace(ahead, "")
+    std::fs::read_to_string(tools::crate_folder().join("conf/auth-jwt.yaml")).unwrap()
 }
+
+/// `bob:builder`, made with `htpasswd -nbB -C 5`; `ann:annie`, made with `openssl passwd -6`.
+const USERS: &str = "bob:$2y$05$KBCwKxOzLha2MUDgW0PjXerv.vgGLtPDlufGLr9BiQ2ihi12gTMgO\n\
+     ann:$6$salt$J1ylGbXT/I2AHtGIYk9FpkkU2kHopR3dVIOpr4/glUrGzLa0cOAlFWwm1YFckjhoYrPvRcWQ.Hob6yOv9JysW.\n";
 
 struct Site {
     gateway: Gateway,
@@ -47,6 +47,7 @@ impl Site {
             .file("keys/extra.jwk", extra.jwk.to_string())
             .file("keys/decryption.jwks", decryption.to_string())
             .file("keys/tenants/red.example.jwks", tenant.jwks())
+            .file("keys/users.htpasswd", USERS)
             .start();
         Self { gateway, app, _idp: idp, signing, extra, remote, tenant, secret }
     }
@@ -161,6 +162,20 @@ fn any_all_optional_limited_and_public_are_as_in_nginx() {
     let status = |request: Request| site.gateway.send(&request).status;
     assert_eq!(status(Request::get("/satisfy-any")), 401);
     assert_eq!(status(Request::get("/satisfy-any").bearer(&good)), 200);
+    let unknown = site.gateway.send(&Request::get("/satisfy-any"));
+    let challenges = unknown.head.values("www-authenticate");
+    assert_eq!(challenges, ["Basic realm=\"staff\", charset=\"UTF-8\"", "Bearer realm=\"closed site\""]);
+    for (user, expected) in [("bob:builder", 200), ("ann:annie", 200), ("bob:wrong", 401), ("eve:builder", 401)] {
+        let basic = Request::get("/satisfy-any").basic(user);
+        assert_eq!(status(basic), expected, "{user}");
+    }
+    assert!(
+        site.app.received().iter().all(|request| request
+            .head
+            .values("authorization")
+            .iter()
+            .all(|value| !value.starts_with("Basic")))
+    );
     assert_eq!(status(Request::get("/satisfy-all")), 401);
     assert_eq!(status(Request::get("/satisfy-all").bearer(&good)), 200);
     assert_eq!(status(Request::get("/optional").header("X-User-ID", "root")), 200);

@@ -1,45 +1,12 @@
 //! Does the shared configuration run unchanged before a real Flask application? The five requests of the main job.
 
-use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
-
-use crate::harness::log::Log;
-use crate::harness::tools::{crate_folder, fixture, tool};
+use crate::harness::application::Application;
+use crate::harness::tools::crate_folder;
 use crate::harness::{Gateway, Request, Response};
 
 /// `{"user_id": 656670838050885}`, signed with the secret that stands in the configuration as default.
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJ1c2VyX2lkIjo2NTY2NzA4MzgwNTA4ODV9.\
                      caQ6cp-BA-OMxXu4zTUjV0OiZo1iygvdi7GPQNjNVHM";
-
-/// A Flask application that runs, until it is dropped.
-struct Application {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Application {
-    fn start() -> Self {
-        let mut child = Command::new(tool("venv/bin/python"))
-            .arg(fixture("flask_app.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let complaints = Log::of(child.stderr.take().unwrap());
-        let address = Log::of(child.stdout.take().unwrap())
-            .find(0, "of its address", |line| line.strip_prefix("listening on ")?.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("Flask did not start: {}", complaints.to_end()));
-        Self { child, address }
-    }
-}
-
-impl Drop for Application {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 fn before(application: &Application) -> Gateway {
     let yaml = std::fs::read_to_string(crate_folder().join("conf/shared-secret.yaml")).unwrap();
@@ -60,7 +27,7 @@ fn without_token(gateway: &Gateway, path: &str) -> Response {
 
 #[test]
 fn the_five_requests_of_the_main_job() {
-    let application = Application::start();
+    let application = Application::of("flask_app.py");
     let gateway = before(&application);
 
     let hello = with_token(&gateway, "/api/hello");
@@ -80,8 +47,37 @@ fn the_five_requests_of_the_main_job() {
 }
 
 #[test]
+fn the_five_requests_of_the_main_job_with_a_verifier_service() {
+    let (application, verifier) = (Application::of("flask_app.py"), Application::of("flask_verifier.py"));
+    let yaml = std::fs::read_to_string(crate_folder().join("conf/auth-request.yaml")).unwrap();
+    let gateway = Gateway::prepare(&yaml)
+        .env("LISTEN", "127.0.0.1:0")
+        .env("ADMIN", "127.0.0.1:0")
+        .env("VERIFIER", format!("http://{}/api/auth/verify", verifier.address))
+        .env("UPSTREAM", application.address)
+        .start();
+    let hello = with_token(&gateway, "/api/hello?lang=en&x=%20");
+    assert_eq!((hello.status, &hello.json()["user_id"]), (200, &"656670838050885".into()));
+    assert_eq!(with_token(&gateway, "/api/public/hello").status, 200);
+    assert_eq!(without_token(&gateway, "/api/public/hello").status, 200);
+    assert_eq!(with_token(&gateway, "/api/login").status, 404, "the application knows no such page");
+    let refused = without_token(&gateway, "/api/hello");
+    assert_eq!((refused.status, refused.text().as_str()), (401, "Unauthorized"));
+    assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+    let forged = gateway.send(&Request::get("/api/public/hello").header("X-User-ID", "1"));
+    assert_eq!((forged.status, &forged.json()["user_id"]), (200, &serde_json::Value::Null));
+
+    let posted = gateway.send(&Request::post("/api/hello", "a body").bearer(TOKEN));
+    assert_eq!(posted.status, 405, "the application's own answer");
+    let seen = crate::harness::Client::connect(verifier.address).exchange(&Request::get("/seen")).json();
+    assert_eq!(seen[0], serde_json::json!({ "uri": "/api/hello?lang=en&x=%20", "method": "GET", "body": 0 }));
+    let last = seen.as_array().unwrap().last().unwrap();
+    assert_eq!(*last, serde_json::json!({ "uri": "/api/hello", "method": "POST", "body": 0 }));
+}
+
+#[test]
 fn flask_hears_of_no_user_that_the_client_made_up() {
-    let application = Application::start();
+    let application = Application::of("flask_app.py");
     let gateway = before(&application);
     for spelling in ["X-User-ID", "x_user_id", "X_USER_ID", "X-User_ID"] {
         let spoofed = gateway.send(&Request::get("/api/public/hello").header(spelling, "1"));

@@ -1,5 +1,6 @@
 //! What do the tests stand on? A real gateway, upstreams and clients that show every octet, keys and certificates.
 
+pub mod application;
 pub mod certificates;
 pub mod client;
 pub mod curl;

@@ -54,6 +54,13 @@ impl Request {
         self
     }
 
+    /// Adds `Authorization: Basic` of `user:password`.
+    pub fn basic(self, credentials: &str) -> Self {
+        use base64::Engine;
+        let written = base64::engine::general_purpose::STANDARD.encode(credentials);
+        self.header("Authorization", format!("Basic {written}"))
+    }
+
     /// Adds `Authorization: Bearer`.
     pub fn bearer(self, token: &str) -> Self {
         self.header("Authorization", format!("Bearer {token}"))
