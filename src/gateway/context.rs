@@ -5,9 +5,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::live::Edition;
 use super::metrics::Metrics;
+use super::peer::Provenance;
 use super::pool::EndpointAddress;
 use super::target::Target;
-use crate::auth::{Denial, Grant};
+use crate::auth::{Denial, Grant, Scheme};
 use crate::snapshot::Location;
 
 /// One request's state.
@@ -21,8 +22,12 @@ pub struct RequestContext {
     pub started: Instant,
     /// Its id, which the upstream and the client are told.
     pub request_id: String,
-    /// Where it came in and from whom.
+    /// Who sent it.
     pub client: Option<std::net::IpAddr>,
+    /// How that client spoke; `None` before anything is known.
+    pub scheme: Option<Scheme>,
+    /// `X-Forwarded-For` for the upstream.
+    pub forwarded_for: Option<String>,
     /// How far it has come.
     pub progress: Progress,
     /// What was tried for it.
@@ -40,9 +45,21 @@ impl RequestContext {
             started: Instant::now(),
             request_id: format!("{:032x}", fastrand::u128(..)),
             client: None,
+            scheme: None,
+            forwarded_for: None,
             progress: Progress::Received,
             attempts: Attempts::default(),
             _in_flight: InFlight::begin(&metrics.in_flight),
+        }
+    }
+
+    /// Takes over what is believed of how it came.
+    pub fn came(&mut self, provenance: Provenance) {
+        self.client = provenance.client;
+        self.scheme = Some(provenance.scheme);
+        self.forwarded_for = provenance.forwarded_for;
+        if let Some(id) = provenance.request_id {
+            self.request_id = id;
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, Method, Uri};
+use ipnet::IpNet;
 use pingora_core::{ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
@@ -14,6 +15,7 @@ use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
 use super::live::Edition;
 use super::metrics::Metrics;
+use super::peer::Provenance;
 use crate::auth::Scheme;
 use crate::auth::challenge::Challenge;
 use crate::auth::expression::facts::MASK;
@@ -92,7 +94,11 @@ async fn decide<T: Trace>(
     let scheme = if question.url.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
     let mut head = head_of(question)?;
     let mut context = RequestContext::new(edition, question.at, metrics);
-    context.client = Some(question.client.to_canonical());
+    let listener = context.edition.snapshot.listeners.get(question.listener);
+    let trusted = listener.map_or(&[] as &[IpNet], |listener| &listener.trusted_proxies);
+    let provenance = Provenance::of(&head, Some(question.client), scheme, trusted);
+    let scheme = provenance.scheme;
+    context.came(provenance);
     let size = headers::size(&head);
     headers::strip_client_claims(&mut head, &context.edition.snapshot.identity_names);
     let inquirer = Inquirer::new(metrics.clone());

@@ -16,6 +16,8 @@ use crate::snapshot::{HeaderEdit, IdentityNames, TokenRemoval};
 pub struct Forwarded<'f> {
     /// The client's address.
     pub client: Option<std::net::IpAddr>,
+    /// The client, and the proxies that are trusted to have told of it.
+    pub chain: Option<&'f str>,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// The host as the client wrote it.
@@ -24,8 +26,10 @@ pub struct Forwarded<'f> {
     pub request_id: &'f str,
 }
 
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// Who came before.
+pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// How the client spoke.
+pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The header that carries the id of a request.
@@ -91,9 +95,10 @@ pub fn strip_hop_by_hop(head: &mut RequestHeader) {
 /// Says what the client did not get to say.
 pub fn set_forwarded(head: &mut RequestHeader, forwarded: &Forwarded<'_>) -> pingora_core::Result<()> {
     if let Some(client) = forwarded.client {
-        let client = client.to_string();
-        head.insert_header(X_FORWARDED_FOR, client.as_str())?;
-        head.insert_header(X_REAL_IP, client.as_str())?;
+        head.insert_header(X_REAL_IP, client.to_string())?;
+    }
+    if let Some(chain) = forwarded.chain {
+        head.insert_header(X_FORWARDED_FOR, chain)?;
     }
     head.insert_header(X_FORWARDED_PROTO, forwarded.scheme)?;
     if !forwarded.authority.is_empty() {

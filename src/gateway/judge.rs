@@ -51,6 +51,7 @@ pub async fn judge<T: Trace>(
     };
     let redirect = listener.and_then(|listener| listener.redirect.as_ref());
     if let Some(redirect) = redirect
+        && arrival.scheme == Scheme::Http
         && !is_excepted(redirect, target.path.as_str())
     {
         return to_https(redirect, target, arrival, context).map(Some);
@@ -246,6 +247,7 @@ pub fn for_upstream(arrival: &Arrival<'_>, upstream: &mut RequestHeader, context
     set_host(upstream, target, location, context)?;
     let forwarded = Forwarded {
         client: context.client,
+        chain: context.forwarded_for.as_deref(),
         scheme: arrival.scheme.as_str(),
         authority: &target.authority,
         request_id: &context.request_id,

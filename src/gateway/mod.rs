@@ -16,6 +16,7 @@ pub mod live;
 mod log_line;
 pub mod metrics;
 mod page_load;
+mod peer;
 mod pool;
 mod proxy;
 mod reload;

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use ipnet::IpNet;
 use pingora_core::protocols::Digest;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -21,6 +22,7 @@ use super::judge::{self, Arrival};
 use super::live::Live;
 use super::log_line::{self, Exchange};
 use super::metrics::Metrics;
+use super::peer::Provenance;
 use super::pool::Pool;
 use crate::auth::trace::NoTrace;
 use crate::auth::{Denial, Reason, Scheme};
@@ -69,9 +71,10 @@ impl Proxy {
     }
 
     /// How a request came in.
-    fn arrival<'s>(&'s self, session: &'s Session) -> Result<Arrival<'s>> {
+    fn arrival<'s>(&'s self, session: &'s Session, context: &RequestContext) -> Result<Arrival<'s>> {
         match self.listener(session) {
-            Some((listener, Entrance { scheme, .. })) => {
+            Some((listener, entrance)) => {
+                let scheme = context.scheme.unwrap_or(entrance.scheme);
                 Ok(Arrival { head: session.req_header(), scheme, listener, size: 0, inquirer: &self.inquirer })
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request came in through no listener")),
@@ -119,10 +122,14 @@ impl ProxyHttp for Proxy {
 
     async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
         let edition = Arc::clone(&context.edition);
-        context.client = client_of(session);
+        let listener = self.listener(session);
+        let scheme = listener.map_or(Scheme::Http, |(_, entrance)| entrance.scheme);
+        let trusted = listener.and_then(|(listener, _)| edition.snapshot.listeners.get(listener));
+        let trusted = trusted.map_or(&[] as &[IpNet], |listener| &listener.trusted_proxies);
+        context.came(Provenance::of(session.req_header(), client_of(session), scheme, trusted));
         let size = headers::size(session.req_header());
         headers::strip_client_claims(session.req_header_mut(), &edition.snapshot.identity_names);
-        let arrival = Arrival { size, ..self.arrival(session)? };
+        let arrival = Arrival { size, ..self.arrival(session, context)? };
         let answer = judge::judge(&arrival, context, &mut NoTrace).await?;
         self.count_decision(context);
         match answer {
@@ -207,7 +214,7 @@ impl ProxyHttp for Proxy {
         upstream: &mut RequestHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        judge::for_upstream(&self.arrival(session)?, upstream, context)
+        judge::for_upstream(&self.arrival(session, context)?, upstream, context)
     }
 
     async fn upstream_response_filter(
@@ -235,7 +242,7 @@ impl ProxyHttp for Proxy {
         if let Some(grant) = context.progress.grant() {
             answer::add_words_of_services(response, grant)?;
         }
-        judge::with_facts(&self.arrival(session)?, context, |facts| {
+        judge::with_facts(&self.arrival(session, context)?, context, |facts| {
             answer::dress(response, &location.response_headers, facts)
         })
     }
@@ -255,7 +262,8 @@ impl ProxyHttp for Proxy {
         let reason = reason_of(error);
         context.attempts.failure = Some(reason);
         session.set_keepalive(None);
-        let answer = self.arrival(session).and_then(|arrival| judge::failure(&arrival, context, &Denial::of(reason)));
+        let answer =
+            self.arrival(session, context).and_then(|arrival| judge::failure(&arrival, context, &Denial::of(reason)));
         let sent = match answer {
             Ok(answer) => answer.send(session).await,
             Err(error) => Err(error),
@@ -281,7 +289,7 @@ impl ProxyHttp for Proxy {
         }
         let tls = session.digest().and_then(|digest| digest.ssl_digest.clone());
         let exchange = Exchange {
-            scheme: self.scheme(session),
+            scheme: context.scheme.unwrap_or_else(|| self.scheme(session)),
             tls: tls.as_ref().map(|tls| tls.version.as_ref()),
             status,
             bytes_in: session.body_bytes_read() as u64,

@@ -155,6 +155,7 @@ fn head_of(
 fn forwarded<'f>(arrival: &Arrival<'_>, target: &'f Target, context: &'f RequestContext) -> Forwarded<'f> {
     Forwarded {
         client: context.client,
+        chain: context.forwarded_for.as_deref(),
         scheme: arrival.scheme.as_str(),
         authority: &target.authority,
         request_id: &context.request_id,

@@ -8,6 +8,8 @@ mod upstream;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use crate::auth::credential::TokenNames;
 use crate::auth::expression::template::Template;
 use crate::auth::passwords::Users;
@@ -54,6 +56,8 @@ pub struct Snapshot {
 pub struct Listener {
     /// `redirect_to_https`.
     pub redirect: Option<RedirectToHttps>,
+    /// Whose word of who came before is believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// Octets of a request's head.
     pub header_size: usize,
     /// How long a connection may be idle between two requests, in seconds.

@@ -27,3 +27,4 @@ mod remote_keys;
 mod smuggling;
 mod targets;
 mod tenants;
+mod trusted_proxies;

@@ -127,7 +127,7 @@ fn children(empty: &str, value: &Value<'_>, above: Above, decoder: &mut Decoder<
 }
 
 /// The blocks of `ip` or `not_ip`; `None` if any of them is broken, since the others say something else.
-fn addresses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Cidr>> {
+pub(super) fn addresses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Cidr>> {
     let blocks = one_or_some("it would hold no address", value, decoder, |item, decoder| {
         Some(parsed("an address or a block like 10.0.0.0/8", item, decoder, cidr))
     });

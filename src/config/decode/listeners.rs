@@ -4,13 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::super::place::{Located, quoted};
 use super::super::schema::{Certificate, Limits, Listener, RedirectToHttps, Tls};
+use super::access::addresses;
 use super::action::redirect_status;
 use super::list::{list, some};
 use super::scalar::{boolean, duration, file, located, located_text, port, request_path, size, socket_address};
 use super::{Decoder, Section, Value};
 
 /// Keys of a listener that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["trusted_proxies", "proxy_protocol"];
+const NOT_BUILT: &[&str] = &["proxy_protocol"];
 
 /// Keys of a listener's `limits` that are part of the language and not built yet.
 const NOT_BUILT_LIMITS: &[&str] = &["body_size", "header_timeout", "requests_per_connection", "token_size"];
@@ -60,6 +61,11 @@ fn listener(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Listener> {
     let redirect_to_https = section.optional("redirect_to_https", decoder, redirect_to_https);
     let tls = section.optional("tls", decoder, tls);
     let limits = section.optional("limits", decoder, limits).unwrap_or_default();
+    let trusted_proxies = section.optional("trusted_proxies", decoder, addresses).unwrap_or_default();
+    if let Some(all) = trusted_proxies.iter().find(|block| block.prefix() == 0) {
+        let words = format!("{all} trusts everybody to say who they are");
+        decoder.problem(section.place_of_key("trusted_proxies"), words);
+    }
     if section.has("redirect_to_https") && section.has("tls") {
         let words = "a listener with \"tls\" cannot redirect to https: every answer would lead back to it";
         decoder.problem(section.place_of_key("redirect_to_https"), words);
@@ -68,7 +74,7 @@ fn listener(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Listener> {
     section.close(NOT_BUILT, decoder);
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let address = address.unwrap_or_else(|| Located::new(nowhere, place.clone()));
-    Some(Listener { place, name, address, http2, redirect_to_https, tls, limits })
+    Some(Listener { place, name, address, http2, redirect_to_https, tls, trusted_proxies, limits })
 }
 
 fn limits(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Limits> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::place::{Located, Place};
+use super::super::value::Cidr;
 
 /// One socket that clients connect to.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Listener {
     pub redirect_to_https: Option<RedirectToHttps>,
     /// `None`: plain text.
     pub tls: Option<Tls>,
+    /// Whose word of who came before is believed.
+    pub trusted_proxies: Vec<Cidr>,
     /// How much a client may ask of us.
     pub limits: Limits,
 }

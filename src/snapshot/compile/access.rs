@@ -178,6 +178,6 @@ pub(super) fn services_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a st
     }
 }
 
-fn nets(networks: &[Cidr]) -> Vec<IpNet> {
+pub(super) fn nets(networks: &[Cidr]) -> Vec<IpNet> {
     networks.iter().filter_map(|network| IpNet::new(network.network(), network.prefix()).ok()).collect()
 }

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use self::access::services_of;
+use self::access::{nets, services_of};
 use self::keys::KeySet;
 pub use self::keys::key_source_name;
 use super::{IdentityNames, Listener, LogFormat, RedirectToHttps, Snapshot};
@@ -137,6 +137,7 @@ impl<'c> Compiler<'c> {
         let config = self.config;
         let compile = |listener: &schema::Listener| Listener {
             redirect: listener.redirect_to_https.as_ref().map(|redirect| self.redirect(redirect)),
+            trusted_proxies: nets(&listener.trusted_proxies),
             header_size: usize::try_from(listener.limits.header_size).unwrap_or(usize::MAX),
             idle_timeout: listener.limits.idle_timeout.as_secs(),
         };

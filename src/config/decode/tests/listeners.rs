@@ -62,7 +62,9 @@ const LISTENERS_RULES: &[(&str, &str, &str)] = &[
         "listeners[0].limits: \"body_size\" is not built yet",
         "",
     ),
-    ("{ address: '127.0.0.1:1', trusted_proxies: [] }", "listeners[0]: \"trusted_proxies\" is not built yet", ""),
+    ("{ address: '127.0.0.1:1', trusted_proxies: [] }", "listeners[0].trusted_proxies: the list is empty", ""),
+    ("{ address: '127.0.0.1:1', trusted_proxies: [10.0.0.1/8] }", "listeners[0].trusted_proxies[0]: ", "10.0.0.0/8"),
+    ("{ address: '127.0.0.1:1', trusted_proxies: [0.0.0.0/0] }", "listeners[0]", "trusts everybody"),
     ("{ address: '127.0.0.1:1', proxy_protocol: false }", "listeners[0]: \"proxy_protocol\" is not built yet", ""),
     ("127.0.0.1:80", "listeners[0]: expected a mapping", "found text"),
 ];
