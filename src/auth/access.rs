@@ -13,7 +13,7 @@ use super::expression::facts::Facts;
 use super::forward_auth::{ServiceAnswer, VerifierService};
 use super::identity::Identity;
 use super::question::Halt;
-use super::realm::{self, IdentityHeader, Realm, Refusal};
+use super::realm::{self, Enforcement, IdentityHeader, Realm, Refusal};
 use super::reason::Reason;
 use super::request::Request;
 use super::trace::{Step, Trace};
@@ -77,7 +77,10 @@ impl Gate {
     fn enter<T: Trace>(&self, request: &Request<'_>, trace: &mut T) -> Result<Grant, Halt<Denial>> {
         self.admit_credentials(request)?;
         let grant = self.access.enter(request, Before::default(), trace)?;
-        Ok(self.with_headers(grant, request, trace)?)
+        let grant = self.with_headers(grant, request, trace)?;
+        // Last of all, when nothing else can refuse: whoever is refused has used nothing up.
+        grant.use_up(request.now).map_err(used_up)?;
+        Ok(grant)
     }
 
     /// Whoever reads credentials, none of them reads two.
@@ -170,7 +173,16 @@ fn enter_realm<T: Trace>(
     request: &Request<'_>,
     trace: &mut T,
 ) -> Result<Grant, Halt<Denial>> {
-    match (realm.admit(request, trace), no_token) {
+    let admitted = match (realm.admit(request, trace), realm.enforcement) {
+        (Err(Halt::Refuse(refusal)), Enforcement::Shadow) => {
+            return Ok(Grant::in_shadow(Arc::clone(&realm.name), refusal.reason));
+        }
+        (Ok(None), Enforcement::Shadow) if no_token == NoToken::Refuse => {
+            return Ok(Grant::in_shadow(Arc::clone(&realm.name), Reason::TokenMissing));
+        }
+        (admitted, Enforcement::Enforce | Enforcement::Shadow) => admitted,
+    };
+    match (admitted, no_token) {
         (Ok(Some(identity)), _) => Ok(Grant::of(identity)),
         (Ok(None), NoToken::PassWithoutIdentity) => Ok(Grant::anonymous()),
         (Ok(None), NoToken::Refuse) => Err(Halt::Refuse(Denial {
@@ -182,11 +194,22 @@ fn enter_realm<T: Trace>(
     }
 }
 
+/// A token that admits once, and that another request was faster to use.
+fn used_up(realm: &str) -> Denial {
+    let error = Some(BearerError::InvalidToken);
+    Denial {
+        challenges: vec![Challenge::Bearer { realm: realm.to_owned(), error }],
+        credential: CredentialShown::Yes,
+        realm: Some(realm.into()),
+        ..Denial::of(Reason::TokenUsed)
+    }
+}
+
 /// RFC 6750 §3.1: which error goes with which status.
 fn refused(realm: &Realm, request: &Request<'_>, refusal: Refusal) -> Denial {
     let error = match refusal.status {
         401 => Some(BearerError::InvalidToken),
-        403 => Some(BearerError::InsufficientScope),
+        403 if refusal.reason != Reason::OriginRefused => Some(BearerError::InsufficientScope),
         _ => None,
     };
     Denial {

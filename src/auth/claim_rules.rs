@@ -56,6 +56,14 @@ impl Claims {
         Self { expires: NumericDate::Absent, not_before: NumericDate::Absent, issued: NumericDate::Absent, json }
     }
 
+    /// When it expires, in seconds since 1970, if it does.
+    pub fn expires_at(&self) -> Option<f64> {
+        match self.expires {
+            NumericDate::At(time) => Some(time),
+            NumericDate::Absent | NumericDate::Malformed => None,
+        }
+    }
+
     /// The claims; always an object.
     pub fn json(&self) -> &Json {
         &self.json
@@ -88,14 +96,21 @@ impl ClaimRules {
         self.apply(&[Self::expiry, Self::not_before, Self::age, Self::issuer, Self::audience], claims, now, trace)
     }
 
-    /// All rules, of claims that are verified.
-    pub fn verified<T: Trace>(&self, header: &Json, claims: &Claims, now: SystemTime, trace: &mut T) -> Outcome {
+    /// All rules, of claims that are verified. `called_back` says what was found of the token elsewhere.
+    pub fn verified<T: Trace>(
+        &self,
+        header: &Json,
+        claims: &Claims,
+        now: SystemTime,
+        called_back: Outcome,
+        trace: &mut T,
+    ) -> Outcome {
         let first = self.before_signature(claims, now, trace);
         if !T::LISTENS {
             first?;
         }
         let required = self.required(claims, trace);
-        first.and(required).and(self.token_type(header, trace))
+        first.and(called_back).and(required).and(self.token_type(header, trace))
     }
 
     /// Applies rules in their order. The first that is not met decides; the others are applied only if somebody listens.

@@ -1,6 +1,7 @@
 //! May the request pass? The two answers, and what each carries.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue};
 
@@ -28,9 +29,37 @@ pub struct Grant {
     service: Option<Arc<ServiceAnswer>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     response_headers: Vec<(HeaderName, HeaderValue)>,
+    shadowed: Option<Shadowed>,
+}
+
+/// A refusal that was not enforced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadowed {
+    /// The realm that would have refused.
+    pub realm: Arc<str>,
+    /// Why.
+    pub reason: Reason,
 }
 
 impl Grant {
+    /// For callers whom a realm in shadow would have refused.
+    pub(super) fn in_shadow(realm: Arc<str>, reason: Reason) -> Self {
+        Self { shadowed: Some(Shadowed { realm, reason }), ..Self::default() }
+    }
+
+    /// Uses up every token that admits once; of one that another request was faster to use, the realm.
+    pub(super) fn use_up(&self, now: SystemTime) -> Result<(), &str> {
+        match self.identities.iter().find(|identity| !identity.use_up(now)) {
+            None => Ok(()),
+            Some(late) => Err(late.realm()),
+        }
+    }
+
+    /// The first refusal that was not enforced.
+    pub fn shadowed(&self) -> Option<&Shadowed> {
+        self.shadowed.as_ref()
+    }
+
     /// For callers who need not say who they are.
     pub(super) fn anonymous() -> Self {
         Self::default()
@@ -46,7 +75,7 @@ impl Grant {
         headers: Vec<(HeaderName, HeaderValue)>,
         response_headers: Vec<(HeaderName, HeaderValue)>,
     ) -> Self {
-        Self { identities: Vec::new(), service: Some(answer), headers, response_headers }
+        Self { service: Some(answer), headers, response_headers, ..Self::default() }
     }
 
     pub(super) fn and(mut self, other: Self) -> Self {
@@ -54,6 +83,7 @@ impl Grant {
         self.headers.extend(other.headers);
         self.response_headers.extend(other.response_headers);
         self.service = other.service.or(self.service);
+        self.shadowed = self.shadowed.or(other.shadowed);
         self
     }
 

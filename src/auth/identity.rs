@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue};
 
 use super::claim_rules::Claims;
 use super::expression::Prepared;
+use super::single_use::{Once, UsedTokens};
 use crate::jose::{Json, Object};
 
 /// The content of a token that a key of the realm has proven, or a name that a password has. Only
@@ -48,11 +50,22 @@ pub struct Identity {
     realm: Arc<str>,
     token: Arc<VerifiedToken>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the token is used up by, if it admits once.
+    once: Option<(Arc<UsedTokens>, Once)>,
 }
 
 impl Identity {
     pub(super) fn new(realm: Arc<str>, token: Arc<VerifiedToken>) -> Self {
-        Self { realm, token, headers: Vec::new() }
+        Self { realm, token, headers: Vec::new(), once: None }
+    }
+
+    pub(super) fn once(self, once: Option<(Arc<UsedTokens>, Once)>) -> Self {
+        Self { once, ..self }
+    }
+
+    /// Uses a token up that admits once; `false` if another request was first.
+    pub(super) fn use_up(&self, now: SystemTime) -> bool {
+        self.once.as_ref().is_none_or(|(used, once)| used.use_up(once, now))
     }
 
     pub(super) fn with_headers(self, headers: Vec<(HeaderName, HeaderValue)>) -> Self {

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, HeaderValue};
+use http::header::{ORIGIN, UPGRADE};
+use http::{HeaderName, HeaderValue, Method};
 
-use super::claim_rules::ClaimRules;
+use super::claim_rules::{ClaimRules, Claims};
 use super::credential::{self, TokenSource};
 use super::expression::Expression;
 use super::expression::facts::Facts;
@@ -15,9 +16,12 @@ use super::proof::Proof;
 use super::question::Halt;
 use super::reason::Reason;
 use super::request::Request;
+use super::revocations::Revocations;
+use super::single_use::{Once, UsedTokens};
 use super::trace::{Step, Trace};
 use super::verification::{Measure, is_well_formed};
 use super::verified_cache::VerifiedCache;
+use crate::jose::Json;
 
 /// Everything that a realm asks of a token.
 #[derive(Debug)]
@@ -34,6 +38,14 @@ pub struct Realm {
     pub claims: ClaimRules,
     /// Expressions that must hold.
     pub require: Vec<Requirement>,
+    /// Tokens that were called back.
+    pub revoked: Option<Arc<Revocations>>,
+    /// Tokens that were used, where each admits once.
+    pub used: Option<Arc<UsedTokens>>,
+    /// Pages of these origins may change things with a cookie; `None`: it is not looked at.
+    pub allowed_origins: Option<Vec<String>>,
+    /// Whether refusals are enforced.
+    pub enforcement: Enforcement,
     /// What the upstream is told of the caller.
     pub identity_headers: Vec<IdentityHeader>,
     /// Larger tokens are refused, in octets.
@@ -42,6 +54,15 @@ pub struct Realm {
     pub verified: Arc<VerifiedCache>,
     /// Told of hits and misses.
     pub observer: Arc<dyn CacheObserver>,
+}
+
+/// Whether refusals are enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enforcement {
+    /// They are.
+    Enforce,
+    /// They are told, and the request is admitted.
+    Shadow,
 }
 
 /// Counts look-ups in the cache of verified signatures.
@@ -101,13 +122,45 @@ impl Realm {
             return Ok(None);
         };
         trace.note(Step::TokenFound(credential.source));
+        self.judge_origin(credential.source, request).map_err(Refusal::from)?;
         let token = self.authenticate(&credential.token, request, trace).map_err(|halt| halt.map(Refusal::from))?;
-        self.claims.verified(&token.header, &token.claims, request.now, trace).map_err(Refusal::from)?;
-        let identity = Identity::new(Arc::clone(&self.name), token);
+        let called_back = match &self.revoked {
+            Some(lists) if lists.revoke(&token) => Err(Reason::TokenRevoked),
+            Some(_) | None => Ok(()),
+        };
+        let claims = self.claims.verified(&token.header, &token.claims, request.now, called_back, trace);
+        claims.map_err(Refusal::from)?;
+        let once = self.once(&token.claims).map_err(Refusal::from)?;
+        let identity = Identity::new(Arc::clone(&self.name), token).once(once);
         let facts = Facts { request, identity: Some(&identity), service: None, outcome: None };
         self.requirements(&facts, trace)?;
         let headers = render(&self.identity_headers, &facts, trace).map_err(Refusal::from)?;
         Ok(Some(identity.with_headers(headers)))
+    }
+
+    /// A browser sends a cookie with whatever any page makes it send; what changes things must come from a page of ours.
+    fn judge_origin(&self, source: &TokenSource, request: &Request<'_>) -> Result<(), Reason> {
+        let (Some(allowed), TokenSource::Cookie(_)) = (&self.allowed_origins, source) else { return Ok(()) };
+        let safe = matches!(request.head.method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
+        if safe && !request.head.headers.contains_key(UPGRADE) {
+            return Ok(());
+        }
+        let mut origins = request.head.headers.get_all(ORIGIN).iter();
+        let from = match (origins.next(), origins.next()) {
+            (Some(origin), None) => origin.as_bytes(),
+            (None, _) | (Some(_), Some(_)) => return Err(Reason::OriginRefused),
+        };
+        let ours = allowed.iter().any(|origin| origin.as_bytes() == from);
+        if ours { Ok(()) } else { Err(Reason::OriginRefused) }
+    }
+
+    /// What a token is used up by, where each admits once.
+    fn once(&self, claims: &Claims) -> Result<Option<(Arc<UsedTokens>, Once)>, Reason> {
+        let Some(used) = &self.used else { return Ok(None) };
+        let id = claims.json().member("jti").and_then(Json::as_str).ok_or(Reason::ClaimMissing)?;
+        let expires = claims.expires_at().ok_or(Reason::ClaimMissing)?;
+        let once = Once { id: id.to_owned(), until: expires + self.claims.leeway.as_secs_f64() };
+        if used.contain(&once) { Err(Reason::TokenUsed) } else { Ok(Some((Arc::clone(used), once))) }
     }
 
     /// The verified content of a token: from the cache, or by verifying it now.

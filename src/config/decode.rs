@@ -24,6 +24,7 @@ mod process;
 mod realms;
 mod remote_keys;
 mod responses;
+pub(super) mod revoked;
 mod scalar;
 mod section;
 mod token;

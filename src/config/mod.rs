@@ -13,6 +13,7 @@ mod decode;
 mod environment;
 mod place;
 mod report;
+mod revoked;
 pub mod schema;
 mod secret;
 mod suggest;
@@ -20,6 +21,7 @@ pub mod value;
 mod yaml;
 
 pub use place::{Located, Place, Problem, counted};
+pub use revoked::Revoked;
 pub use schema::Config;
 pub use secret::Secret;
 pub use suggest::{did_you_mean, suggest};

@@ -24,7 +24,10 @@ pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, Secr
 pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};
 pub use location::{Access, Action, Basic, EncodedSlash, ForwardPassword, Location, Match, NoToken, PathMatch};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
-pub use realm::{Compression, Encryption, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind, TokenSource};
+pub use realm::{
+    Compression, Encryption, Enforcement, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind, TokenSource,
+    Uses,
+};
 pub use response::{Content, CustomResponse, HeaderTemplate, Respond, ResponseBody};
 pub use upstream::{Server, Timeouts, Upstream, UpstreamTls, VerifyPeer};
 

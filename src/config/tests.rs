@@ -138,7 +138,6 @@ fn a_dozen_problems_are_told_in_one_run_in_file_order() {
             "15:25: realms.app.identity_headers.Cookie: \"Cookie\" cannot be set here: it carries the client's own credentials",
             "16:3: realms: duplicate key \"app\": it stands at 10:3 already",
             "17:11: realms.late: unknown key \"key\"; did you mean \"keys\"?",
-            "17:21: realms.late: \"shadow\" is not built yet",
             "19:20: upstreams.app.servers[0]: \"127.0.0.1\" has no port: write \"127.0.0.1:8080\"",
             "19:41: upstreams.app.retries: expected a whole number from 0 to 10, found \"11\"",
             "22:27: locations[0].match: \"prefix\" and \"path\" together: exactly one of \"path\", \"prefix\" or \"regex\" is allowed",

@@ -14,4 +14,4 @@ pub use cidr::{Cidr, cidr};
 pub use header::{cookie_name, header_name, media_type, method, scheme};
 pub use host::{HostPattern, host_name, host_pattern};
 pub use quantity::{duration, number, size};
-pub use url::{ServiceTransport, ServiceUrl, Transport, http_url, service_url};
+pub use url::{ServiceTransport, ServiceUrl, Transport, http_url, origin, service_url};

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::context::{Progress, RequestContext};
 use crate::auth::access::Access;
 use crate::auth::expression::facts::{Facts, Outcome};
-use crate::auth::{Request, Scheme};
+use crate::auth::{Grant, Request, Scheme};
 use crate::snapshot::LogFormat;
 
 /// What only the connection knows of a request.
@@ -38,6 +38,7 @@ pub fn auth_status(progress: &Progress) -> &'static str {
         Progress::Received | Progress::Turned { .. } => "none",
         Progress::Denied { .. } => "denied",
         Progress::Granted { location, .. } if matches!(location.gate.access, Access::Public) => "none",
+        Progress::Granted { grant, .. } if grant.shadowed().is_some() => "shadowed",
         Progress::Granted { .. } => "granted",
     }
 }
@@ -45,7 +46,8 @@ pub fn auth_status(progress: &Progress) -> &'static str {
 /// `auth_reason`: why it was refused, or why no upstream answered.
 pub fn auth_reason(context: &RequestContext) -> Option<&'static str> {
     let denial = context.progress.denial().map(|denial| denial.reason);
-    denial.or(context.attempts.failure).map(crate::auth::Reason::code)
+    let shadowed = context.progress.grant().and_then(Grant::shadowed).map(|shadowed| shadowed.reason);
+    denial.or(shadowed).or(context.attempts.failure).map(crate::auth::Reason::code)
 }
 
 /// The line for a request.
@@ -131,7 +133,8 @@ fn json(context: &RequestContext, exchange: &Exchange<'_>) -> String {
     let secrets = &context.edition.snapshot.secrets;
     let target = context.progress.target();
     let identity = context.progress.grant().and_then(|grant| grant.identity());
-    let denied_by = context.progress.denial().and_then(|denial| denial.realm.as_deref());
+    let shadowed_by = context.progress.grant().and_then(Grant::shadowed).map(|shadowed| &*shadowed.realm);
+    let denied_by = context.progress.denial().and_then(|denial| denial.realm.as_deref()).or(shadowed_by);
     let header = |name| exchange.head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let query = exchange.head.uri.query().map(|query| secrets.mask_query(cut(query, &context.progress)));
     let referer = header(http::header::REFERER);

@@ -18,6 +18,7 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     decisions: IntCounterVec,
+    shadowed: IntCounterVec,
     durations: HistogramVec,
     upstream_failures: IntCounterVec,
     reloads: IntCounterVec,
@@ -113,6 +114,11 @@ impl Metrics {
                 "Time from the head of a request to the end of its answer.",
                 &["location"],
             )?,
+            shadowed: make.counter(
+                "portcullis_shadowed_total",
+                "Requests that a realm in shadow would have refused.",
+                &["realm", "reason"],
+            )?,
             upstream_failures: make.counter(
                 "portcullis_upstream_failures_total",
                 "Attempts to use a server that failed.",
@@ -159,6 +165,11 @@ impl Metrics {
     /// A request was decided.
     pub fn decided(&self, realm: &str, reason: &str) {
         self.decisions.with_label_values(&[realm, reason]).inc();
+    }
+
+    /// A realm in shadow would have refused a request.
+    pub fn shadowed(&self, realm: &str, reason: &str) {
+        self.shadowed.with_label_values(&[realm, reason]).inc();
     }
 
     /// A server could not be used.

@@ -324,6 +324,9 @@ impl Proxy {
             }
             Progress::Denied { denial, .. } => (denial.realm.as_deref().unwrap_or_default(), denial.reason.code()),
             Progress::Granted { grant, .. } => {
+                if let Some(shadowed) = grant.shadowed() {
+                    self.metrics.shadowed(&shadowed.realm, shadowed.reason.code());
+                }
                 let realm = grant.identity().map_or("", |identity| identity.realm());
                 (realm, if log_line::auth_status(&context.progress) == "none" { "public" } else { "granted" })
             }

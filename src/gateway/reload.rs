@@ -85,13 +85,16 @@ impl Reloader {
             let metrics = self.metrics.clone();
             let read = tokio::task::spawn_blocking(move || {
                 for source in &running.snapshot.key_sources {
-                    report(source.name(), source.refresh(Reread::IfChanged), &metrics);
+                    report("keys of ", source.name(), source.refresh(Reread::IfChanged), &metrics);
+                }
+                for lists in running.snapshot.realms.iter().filter_map(|realm| realm.revoked.as_ref()) {
+                    report("", &lists.path().display().to_string(), lists.refresh(Reread::IfChanged), &metrics);
                 }
                 for users in &running.snapshot.users {
-                    report(&users.path().display().to_string(), users.refresh(Reread::IfChanged), &metrics);
+                    report("", &users.path().display().to_string(), users.refresh(Reread::IfChanged), &metrics);
                 }
                 for source in &running.snapshot.per_request_sources {
-                    source.refresh(|refresh| report(source.name(), refresh, &metrics));
+                    source.refresh(|refresh| report("keys of ", source.name(), refresh, &metrics));
                 }
             });
             if let Err(error) = read.await {
@@ -111,18 +114,19 @@ impl Reloader {
     }
 }
 
-fn report(source: &str, refresh: Refresh, metrics: &Metrics) {
+/// `kind` stands before the name of what was read again.
+fn report(kind: &str, source: &str, refresh: Refresh, metrics: &Metrics) {
     match refresh {
         Refresh::Unchanged => {}
         Refresh::Loaded { warnings } => {
-            log::info!("keys of {source}: they changed and are in use");
+            log::info!("{kind}{source}: they changed and are in use");
             for warning in warnings {
-                log::warn!("keys of {source}: {warning}");
+                log::warn!("{kind}{source}: {warning}");
             }
             metrics.keys_refreshed(source, KeyRefresh::Loaded);
         }
         Refresh::Failed(error) => {
-            log::error!("keys of {source}: {error}; the last good keys stay in use");
+            log::error!("{kind}{source}: {error}; the last good ones stay in use");
             metrics.keys_refreshed(source, KeyRefresh::Failed);
         }
     }

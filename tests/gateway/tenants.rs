@@ -102,7 +102,7 @@ fn a_tenants_new_keys_are_taken_and_bad_ones_are_not() {
     let gateway = with_source(FILES).file("tenants/a.example.json", old.jwks()).start();
     assert_eq!(visit(&gateway, "a.example", &old.token_of("alice")).status, 200);
     gateway.write("tenants/a.example.json", "{");
-    gateway.log.find(0, "of the bad file", |line| line.contains("the last good keys stay").then_some(()));
+    gateway.log.find(0, "of the bad file", |line| line.contains("the last good ones stay").then_some(()));
     assert_eq!(visit(&gateway, "a.example", &old.token_of("alice")).status, 200);
     gateway.write("tenants/a.example.json", new.jwks());
     let token = new.token_of("alice");

@@ -8,7 +8,7 @@ const NOW: u64 = 1_700_000_000;
 fn judge(rules: &ClaimRules, claims: &str) -> Outcome {
     let claims = Claims::parse(claims.as_bytes())?;
     let header = Json::parse(br#"{"alg":"HS256","typ":"Application/AT+jwt"}"#).unwrap();
-    rules.verified(&header, &claims, SystemTime::UNIX_EPOCH + Duration::from_secs(NOW), &mut NoTrace)
+    rules.verified(&header, &claims, SystemTime::UNIX_EPOCH + Duration::from_secs(NOW), Ok(()), &mut NoTrace)
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! Which rules does a token have to meet?
 
 use super::super::place::Located;
-use super::super::schema::{Compression, Encryption, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind};
+use super::super::schema::{
+    Compression, Encryption, Enforcement, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind, TokenSource,
+    Uses,
+};
+use super::super::value::origin;
 use super::headers;
-use super::list::{list, located_texts, one_or_more_texts, without_places};
-use super::scalar::{boolean, count, duration, located, located_text, number, text, word};
+use super::list::{list, located_texts, one_or_more_texts, some, without_places};
+use super::scalar::{boolean, count, duration, file, located, located_text, number, parsed, text, word};
 use super::section::named;
 use super::token::token;
 use super::{Decoder, Section, Value};
-
-/// Keys of a realm that are part of the language and not built yet.
-pub(super) const NOT_BUILT: &[&str] = &["allowed_origins", "revoked", "single_use", "shadow"];
 
 const TOKEN_KINDS: [(&str, TokenKind); 3] =
     [("signed", TokenKind::Signed), ("encrypted", TokenKind::Encrypted), ("nested", TokenKind::Nested)];
@@ -28,7 +29,8 @@ pub(super) fn realms(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec
             credential(&mut realm, &mut section, decoder);
             rules(&mut realm, &mut section, decoder);
             outcome(&mut realm, &mut section, decoder);
-            section.close(NOT_BUILT, decoder);
+            abuse(&mut realm, &mut section, decoder);
+            section.close(&[], decoder);
         }
         realm
     })
@@ -87,6 +89,39 @@ fn outcome(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'
     realm.challenge = section.optional("challenge", decoder, located_text);
     realm.identity_headers = section.optional("identity_headers", decoder, headers::identity).unwrap_or_default();
     realm.forward_token = section.optional("forward_token", decoder, word(&forms)).unwrap_or(ForwardToken::Header);
+}
+
+/// What becomes of good tokens in the wrong hands, and of refusals while a realm is tried out.
+fn abuse(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>) {
+    realm.allowed_origins = section.optional("allowed_origins", decoder, |value, decoder| {
+        some("no request could change anything", value, decoder, |item, decoder| {
+            parsed("an origin like https://app.example.com", item, decoder, origin)
+        })
+    });
+    let has_cookie = realm.token.iter().any(|source| matches!(source, TokenSource::Cookie(_)));
+    if realm.allowed_origins.is_some() && !has_cookie {
+        let text = "\"allowed_origins\" belongs to a realm that looks for its token in a cookie";
+        decoder.problem(section.place_of_key("allowed_origins"), text);
+    }
+    if realm.allowed_origins.is_none() && has_cookie {
+        let text =
+            "a cookie is sent by any page that a browser shows: \"allowed_origins\" says whose may change things";
+        decoder.warning(realm.name.place.clone(), text);
+    }
+    realm.revoked = section.optional("revoked", decoder, |value, decoder| {
+        let mut section = Section::open(value, decoder)?;
+        let file = section.required("file", decoder, file);
+        section.close(&[], decoder);
+        file
+    });
+    if section.optional("single_use", decoder, boolean) == Some(true) {
+        realm.uses = Uses::One;
+    }
+    if section.optional("shadow", decoder, boolean) == Some(true) {
+        realm.enforcement = Enforcement::Shadow;
+        let text = "\"shadow: true\": this realm admits everybody, and only says whom it would refuse";
+        decoder.warning(section.place_of_key("shadow"), text);
+    }
 }
 
 /// `decryption_keys` and what may be done with them. Told apart from what is left out: a signed realm has no use for it.

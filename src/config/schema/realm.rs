@@ -1,5 +1,6 @@
 //! What may an operator write about the rules that a token has to meet?
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -42,6 +43,14 @@ pub struct Realm {
     pub identity_headers: Vec<HeaderTemplate>,
     /// What of the token goes on to the upstream.
     pub forward_token: ForwardToken,
+    /// Where a request of an unsafe method with a cookie token must come from; `None`: it is not looked at.
+    pub allowed_origins: Option<Vec<String>>,
+    /// A file of tokens that were called back.
+    pub revoked: Option<Located<PathBuf>>,
+    /// How often a token admits.
+    pub uses: Uses,
+    /// Whether refusals are enforced.
+    pub enforcement: Enforcement,
     /// How many verified signatures are remembered.
     pub cache_entries: usize,
 }
@@ -66,9 +75,31 @@ impl Realm {
             require: Vec::new(),
             identity_headers: Vec::new(),
             forward_token: ForwardToken::Header,
+            allowed_origins: None,
+            revoked: None,
+            uses: Uses::Many,
+            enforcement: Enforcement::Enforce,
             cache_entries: 65_536,
         }
     }
+}
+
+/// `single_use`: how often a token admits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Uses {
+    /// As often as it comes.
+    Many,
+    /// Once.
+    One,
+}
+
+/// `shadow`: whether refusals are enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enforcement {
+    /// They are.
+    Enforce,
+    /// They are counted and logged, and the request is admitted.
+    Shadow,
 }
 
 /// `type`: what a token is.

@@ -59,6 +59,23 @@ pub fn http_url(text: &str) -> Result<Transport, String> {
     }
 }
 
+/// `https://app.example.com`: scheme, host and a port that is not the scheme's own (RFC 6454 §6.2), in lower case.
+///
+/// # Errors
+/// Words that say what does not belong into it.
+pub fn origin(text: &str) -> Result<String, String> {
+    let shown = quoted(text);
+    http_url(text)?;
+    let url: Uri = text.parse().map_err(|_| format!("{shown} is no origin"))?;
+    if url.path_and_query().is_some_and(|path| path != "/") || text.ends_with('/') {
+        return Err(format!("{shown} is more than an origin: leave out the path"));
+    }
+    let default = if url.scheme_str() == Some("https") { 443 } else { 80 };
+    let port = url.port_u16().filter(|port| *port != default).map_or_else(String::new, |port| format!(":{port}"));
+    Ok(format!("{}://{}{port}", url.scheme_str().unwrap_or("https"), url.host().unwrap_or_default())
+        .to_ascii_lowercase())
+}
+
 /// Where a service is, and what it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceUrl {
@@ -144,6 +161,21 @@ mod tests {
         ] {
             let error = http_url(url).unwrap_err();
             assert!(error.contains(words) && !error.contains("secret"), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_origin_is_what_browsers_write() {
+        for (text, written) in [
+            ("https://App.Example.com", "https://app.example.com"),
+            ("https://app.example.com:443", "https://app.example.com"),
+            ("http://localhost:8080", "http://localhost:8080"),
+            ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+        ] {
+            assert_eq!(origin(text).as_deref(), Ok(written), "{text}");
+        }
+        for text in ["https://a/", "https://a/b", "https://a?b", "app.example.com", "null", "*", "ftp://a"] {
+            assert!(origin(text).is_err(), "{text}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What does each realm of the file ask for?
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Compiler;
@@ -8,9 +9,13 @@ use crate::auth::credential::TokenSource;
 use crate::auth::expression::fields::Scope;
 use crate::auth::expression::template::Template;
 use crate::auth::proof::Proof;
-use crate::auth::realm::{Realm, Requirement};
+use crate::auth::realm::{Enforcement, Realm, Requirement};
+use crate::auth::revocations::{Revocations, RevokedLists};
+use crate::auth::single_use::UsedTokens;
 use crate::auth::verified_cache::VerifiedCache;
-use crate::config::schema::{self, RequirementStatus};
+use crate::config::schema::{self, RequirementStatus, Uses};
+use crate::config::{Located, Revoked};
+use crate::watched::{Refresh, Reread};
 
 /// `limits.token_size`, in octets.
 const TOKEN_SIZE: usize = 16 * 1024;
@@ -39,7 +44,18 @@ impl<'c> Compiler<'c> {
         // Every part has been looked at and every problem of theirs reported; now all of them are needed.
         let proof = proof?;
         let verified = self.verified_cache(written, &proof);
+        let revoked = match &written.revoked {
+            Some(file) => Some(self.revocations(file)?),
+            None => None,
+        };
         Some(Realm {
+            revoked,
+            used: (written.uses == Uses::One).then(|| self.used_tokens(written)),
+            allowed_origins: written.allowed_origins.clone(),
+            enforcement: match written.enforcement {
+                schema::Enforcement::Enforce => Enforcement::Enforce,
+                schema::Enforcement::Shadow => Enforcement::Shadow,
+            },
             challenge: challenge?,
             sources: written.token.iter().map(source).collect(),
             proof,
@@ -74,6 +90,31 @@ impl<'c> Compiler<'c> {
         Some(Requirement { check: self.expression(&written.check, Scope::IDENTITY)?, status })
     }
 
+    /// The lists of a file: those that run, if they run.
+    fn revocations(&mut self, file: &Located<PathBuf>) -> Option<Arc<Revocations>> {
+        let same = |lists: &&Arc<Revocations>| lists.path() == file.value;
+        let running = self.environment.previous.and_then(|previous| {
+            previous.realms.iter().filter_map(|realm| realm.revoked.as_ref()).find(same).map(Arc::clone)
+        });
+        let opened = match running {
+            Some(running) => match running.refresh(Reread::UnlessGood) {
+                Refresh::Unchanged | Refresh::Loaded { .. } => Ok(running),
+                Refresh::Failed(problem) => Err(problem),
+            },
+            None => Revocations::open(file.value.clone(), revoked_lists).map(Arc::new),
+        };
+        opened.map_err(|problem| self.problem(&file.place, problem)).ok()
+    }
+
+    /// What the realm of this name remembers, if it runs: a reload makes no token new.
+    fn used_tokens(&self, written: &schema::Realm) -> Arc<UsedTokens> {
+        let running = self.environment.previous.and_then(|previous| {
+            let realm = previous.realms.iter().find(|realm| *realm.name == *written.name.value)?;
+            realm.used.as_ref().map(Arc::clone)
+        });
+        running.unwrap_or_default()
+    }
+
     /// The cache of the realm of this name that runs now, if what it holds was verified by the same rules.
     fn verified_cache(&self, written: &schema::Realm, proof: &Proof) -> Arc<VerifiedCache> {
         let same = |realm: &&Arc<Realm>| {
@@ -84,6 +125,17 @@ impl<'c> Compiler<'c> {
         let running = self.environment.previous.and_then(|previous| previous.realms.iter().find(same));
         running.map_or_else(|| Arc::new(VerifiedCache::new(written.cache_entries)), |realm| Arc::clone(&realm.verified))
     }
+}
+
+fn revoked_lists(octets: &[u8]) -> Result<RevokedLists, String> {
+    let written = Revoked::parse(octets)?;
+    Ok(RevokedLists {
+        jti: written.jti.into_iter().collect(),
+        sub: written.sub.into_iter().collect(),
+        sid: written.sid.into_iter().collect(),
+        kid: written.kid.into_iter().collect(),
+        issued_before: written.issued_before,
+    })
 }
 
 fn claim_rules(written: &schema::Realm) -> ClaimRules {

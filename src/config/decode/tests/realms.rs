@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::super::schema::{ForwardToken, Realm, RequirementStatus, TokenSource};
+use super::super::super::schema::{Enforcement, ForwardToken, Realm, RequirementStatus, TokenSource, Uses};
 use super::{good, loaded, refused};
 
 fn realm(text: &str) -> Realm {
@@ -107,10 +107,31 @@ fn each_rule_of_realms() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_said() {
-    for key in super::super::realms::NOT_BUILT {
-        let words = format!("realms.app: \"{key}\" is not built yet");
-        refused(&format!("realms: {{ app: {{ keys: a, {key}: true }} }}"), &words, "");
+fn what_keeps_good_tokens_from_the_wrong_hands_is_read() {
+    let plain = realm("keys: k");
+    assert_eq!((plain.uses, plain.enforcement), (Uses::Many, Enforcement::Enforce));
+    assert!(plain.revoked.is_none() && plain.allowed_origins.is_none());
+    let realm = realm(
+        "keys: k, token: [{ cookie: c }], allowed_origins: ['https://App.example.com:443'], revoked: { file: r.yaml }, \
+         single_use: true, shadow: true",
+    );
+    assert_eq!((realm.uses, realm.enforcement), (Uses::One, Enforcement::Shadow));
+    assert!(realm.revoked.unwrap().ends_with("gate/r.yaml"));
+    assert_eq!(realm.allowed_origins.unwrap(), ["https://app.example.com"]);
+    for (text, start, words) in [
+        ("allowed_origins: ['https://a']", "realms.app: \"allowed_origins\" belongs to", "cookie"),
+        ("token: [{ cookie: c }], allowed_origins: []", "realms.app.allowed_origins: the list is empty", ""),
+        ("token: [{ cookie: c }], allowed_origins: ['*']", "realms.app.allowed_origins[0]: ", "expected a URL"),
+        (
+            "token: [{ cookie: c }], allowed_origins: ['https://a/b']",
+            "realms.app.allowed_origins[0]: ",
+            "leave out the path",
+        ),
+        ("revoked: r.yaml", "realms.app.revoked: expected a mapping", ""),
+        ("revoked: {}", "realms.app.revoked: \"file\" is missing", ""),
+        ("single_use: once", "realms.app.single_use: expected true or false", ""),
+    ] {
+        refused(&format!("realms: {{ app: {{ keys: k, {text} }} }}"), start, words);
     }
 }
 
