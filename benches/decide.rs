@@ -11,6 +11,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::Method;
 use http::request::Parts;
 use portcullis::auth::realm::{CacheObserver, Lookup};
+use portcullis::auth::stage::Stages;
 use portcullis::auth::trace::NoTrace;
 use portcullis::auth::{Decision, Request, Scheme};
 use portcullis::cli::token::signing_key;
@@ -46,8 +47,10 @@ locations:
     );
     let read = portcullis::config::parse(&text, Path::new(""), &|_| None);
     assert!(read.problems.is_empty(), "{:?}", read.problems);
-    let compiled =
-        compile(&read.config, &Environment { previous: None, observer: Arc::new(Nobody), now: SystemTime::now() });
+    let compiled = compile(
+        &read.config,
+        &Environment { previous: None, observer: Arc::new(Nobody), stages: &Stages::default(), now: SystemTime::now() },
+    );
     compiled.snapshot.unwrap()
 }
 

@@ -10,6 +10,7 @@
 //! - [`keys`]: where keys come from, and when they are read again.
 //! - [`jose`]: the standards. Bytes in, types out; imports nothing of the above.
 //! - [`watched`]: files that are read again when they change.
+//! - [`Gateway`]: a gateway with stages of your own.
 //! - [`cli`]: one file for each command.
 //!
 //! To read the code, begin with `config/schema.rs`, then `snapshot/compile/mod.rs`, `gateway/proxy.rs`,
@@ -26,6 +27,9 @@ pub mod gateway;
 pub mod jose;
 pub mod keys;
 pub mod path;
+mod program;
 pub mod route;
 pub mod snapshot;
 pub mod watched;
+
+pub use program::{Builder, Gateway};

@@ -46,6 +46,7 @@ const PARTS: &[Part] = &[
         modules: &["snapshot", "auth", "keys", "config", "route", "path", "jose", "gateway"],
         crates: &["clap", "jsonwebtoken", "aws_lc_rs", "env_logger"],
     },
+    Part { path: "program.rs", modules: &["auth", "cli", "gateway"], crates: &[] },
     Part { path: "main.rs", modules: &[], crates: &["mimalloc"] },
 ];
 

@@ -6,7 +6,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use portcullis::auth::stage::{Authorizer, StageRequest, StageVerdict, Stages};
 use portcullis::cli::token::signing_key;
 use portcullis::config;
 use portcullis::gateway::live::{self, Loaded};
@@ -26,7 +28,23 @@ fn files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn load(file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Loaded {
-    live::compile(config::load(file, environment), None, &Metrics::new().unwrap())
+    live::compile(config::load(file, environment), None, &Metrics::new().unwrap(), &stages())
+}
+
+/// What `examples/custom_stage.rs` registers.
+fn stages() -> Stages {
+    let mut stages = Stages::default();
+    stages.insert("same_tenant".to_owned(), Arc::new(Everybody));
+    stages
+}
+
+struct Everybody;
+
+#[async_trait::async_trait]
+impl Authorizer for Everybody {
+    async fn authorize(&self, _: &StageRequest) -> StageVerdict {
+        StageVerdict::Admit
+    }
 }
 
 fn words(loaded: &Loaded) -> String {

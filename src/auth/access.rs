@@ -16,6 +16,7 @@ use super::question::Halt;
 use super::realm::{self, Enforcement, IdentityHeader, Realm, Refusal};
 use super::reason::Reason;
 use super::request::Request;
+use super::stage::Stage;
 use super::trace::{Step, Trace};
 
 /// What guards a location: who may enter, and what the upstream is told besides what the realms say.
@@ -43,6 +44,8 @@ pub enum Access {
     Basic(Arc<Basic>),
     /// Whom this service admits.
     Service(Arc<VerifierService>),
+    /// Whom this stage lets pass.
+    Stage(Arc<Stage>),
     /// Clients of these networks; an unknown address is of none.
     Ip(Vec<IpNet>),
     /// Clients of other networks than these; an unknown address is refused.
@@ -90,6 +93,7 @@ impl Gate {
             Access::Realm { .. }
             | Access::Basic(_)
             | Access::Service(_)
+            | Access::Stage(_)
             | Access::Ip(_)
             | Access::NotIp(_)
             | Access::Check(_)
@@ -118,6 +122,7 @@ impl Access {
             Self::Realm { realm, no_token } => enter_realm(realm, *no_token, request, trace),
             Self::Basic(basic) => basic.enter(request, trace),
             Self::Service(service) => service.enter(request, trace),
+            Self::Stage(stage) => stage.enter(request, before.identity, trace),
             Self::Ip(networks) => Ok(enter_network(networks, Side::Inside, request, trace)?),
             Self::NotIp(networks) => Ok(enter_network(networks, Side::Outside, request, trace)?),
             Self::Check(check) => {

@@ -66,7 +66,7 @@ impl Basic {
         };
         match question.answer_in(request.answered) {
             Some(Answer::Password(verdict)) => Ok(*verdict),
-            Some(Answer::Look | Answer::Service(_)) => Ok(PasswordVerdict::Wrong),
+            Some(Answer::Look | Answer::Service(_) | Answer::Stage(_)) => Ok(PasswordVerdict::Wrong),
             None => Err(Halt::Ask(question)),
         }
     }

@@ -100,9 +100,9 @@ impl VerifierService {
         match question.answer_in(request.answered) {
             None => Err(Halt::Ask(question)),
             Some(Answer::Service(ServiceOutcome::Answered(answer))) => Ok(self.judge(answer, request, trace)?),
-            Some(Answer::Service(ServiceOutcome::Unavailable) | Answer::Look | Answer::Password(_)) => {
-                Err(Denial::of(Reason::ForwardAuthUnavailable).into())
-            }
+            Some(
+                Answer::Service(ServiceOutcome::Unavailable) | Answer::Look | Answer::Password(_) | Answer::Stage(_),
+            ) => Err(Denial::of(Reason::ForwardAuthUnavailable).into()),
         }
     }
 

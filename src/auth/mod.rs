@@ -23,6 +23,7 @@ pub mod request;
 pub mod revocations;
 pub mod service_cache;
 pub mod single_use;
+pub mod stage;
 pub mod trace;
 pub mod verification;
 pub mod verified_cache;

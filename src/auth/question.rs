@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use super::forward_auth::{ServiceOutcome, VerifierService};
+use super::identity::Identity;
 use super::passwords::{Attempt, PasswordVerdict};
+use super::stage::{Stage, StageVerdict};
 use crate::keys::{KeySource, PerRequestSource};
 
 /// Something to find out.
@@ -23,6 +25,13 @@ pub enum Question {
     Password(Attempt),
     /// What does this service say of the request?
     Service(Arc<VerifierService>),
+    /// What does this program say of it?
+    Stage {
+        /// The program.
+        stage: Arc<Stage>,
+        /// Who was admitted before.
+        identity: Option<Identity>,
+    },
 }
 
 /// What was found out.
@@ -34,6 +43,8 @@ pub enum Answer {
     Password(PasswordVerdict),
     /// What the service said.
     Service(ServiceOutcome),
+    /// What the program said.
+    Stage(StageVerdict),
 }
 
 /// A question with its answer.
@@ -61,8 +72,22 @@ impl Question {
             }
             (Self::Password(own), Self::Password(other)) => own.is_same(other),
             (Self::Service(own), Self::Service(other)) => Arc::ptr_eq(own, other),
-            (Self::Keys(_) | Self::NamedKeys { .. } | Self::Password(_) | Self::Service(_), _) => false,
+            (Self::Stage { stage, identity }, Self::Stage { stage: other, identity: other_identity }) => {
+                Arc::ptr_eq(stage, other) && is_same_caller(identity.as_ref(), other_identity.as_ref())
+            }
+            (Self::Keys(_) | Self::NamedKeys { .. } | Self::Password(_) | Self::Service(_) | Self::Stage { .. }, _) => {
+                false
+            }
         }
+    }
+}
+
+/// Within one request: whether two were admitted by one realm for one token.
+fn is_same_caller(one: Option<&Identity>, other: Option<&Identity>) -> bool {
+    match (one, other) {
+        (None, None) => true,
+        (Some(one), Some(other)) => one.realm() == other.realm() && one.payload() == other.payload(),
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 

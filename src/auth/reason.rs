@@ -60,6 +60,7 @@ reasons! {
     BasicInvalid "basic_invalid" 401 "The user name or the password is wrong.",
     ForwardAuthDenied "forward_auth_denied" 401 "The service that is asked who may enter refuses.",
     ForwardAuthUnavailable "forward_auth_unavailable" 503 "The service that is asked who may enter gave no answer that can be used.",
+    StageDenied "stage_denied" 403 "A stage of the program that runs the gateway refuses.",
     CheckFailed "check_failed" 403 "A check of the location does not hold.",
     MethodRefused "method_refused" 405 "The location does not take this method.",
     NoLocation "no_location" 404 "No location matches.",

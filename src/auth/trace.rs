@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::credential::TokenSource;
 use super::question::Question;
+use super::stage::StageVerdict;
 use crate::jose::{DecryptionKey, Json, VerificationKey};
 
 /// One step of a decision.
@@ -21,6 +22,13 @@ pub enum Step<'s> {
         service: &'s str,
         /// What it answered.
         status: u16,
+    },
+    /// A program was asked.
+    StageJudged {
+        /// The name of the stage.
+        stage: &'s str,
+        /// What it said.
+        verdict: &'s StageVerdict,
     },
     /// A user name came with a password.
     User {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use super::Exit;
+use crate::auth::stage::Stages;
 use crate::config::{Config, Place, Problem, counted};
 use crate::gateway::live::{self, Edition};
 use crate::gateway::metrics::Metrics;
@@ -22,7 +23,7 @@ pub struct Arguments {
 }
 
 /// Loads everything that `run` would, and prints every problem and warning.
-pub fn check(arguments: &Arguments) -> Exit {
+pub fn check(arguments: &Arguments, stages: &Stages) -> Exit {
     let file = &arguments.config;
     let metrics = match Metrics::new() {
         Ok(metrics) => metrics,
@@ -31,7 +32,7 @@ pub fn check(arguments: &Arguments) -> Exit {
             return Exit::Failure;
         }
     };
-    let mut loaded = live::load(file, None, &metrics);
+    let mut loaded = live::load(file, None, &metrics, stages);
     if let Some(edition) = loaded.edition.as_ref().filter(|_| arguments.fetch) {
         let (problems, warnings) = fetch(edition, &loaded.config);
         loaded.problems.extend(problems);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Exit;
 use super::token::signing_key;
+use crate::auth::stage::Stages;
 use crate::jose::JwsAlgorithm;
 
 /// Where the demo listens.
@@ -31,7 +32,7 @@ pub fn demo(arguments: &Arguments) -> Exit {
     let exit = match prepare(&folder, arguments) {
         Ok((file, lines)) => {
             print!("{lines}");
-            super::run::run(&file)
+            super::run::run(&file, Stages::default())
         }
         Err(what) => {
             eprintln!("the demo cannot be set up: {what}");

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::Exit;
 use super::steps::Steps;
+use crate::auth::stage::Stages;
 use crate::gateway::explain::{Explanation, Outcome, Question, explain as decide};
 use crate::gateway::live;
 use crate::gateway::metrics::Metrics;
@@ -64,11 +65,11 @@ fn time(text: &str) -> Result<SystemTime, String> {
 }
 
 /// Prints each step and the outcome.
-pub fn explain(arguments: &Arguments) -> Exit {
+pub fn explain(arguments: &Arguments, stages: &Stages) -> Exit {
     let Ok(metrics) = Metrics::new() else {
         return Exit::Failure;
     };
-    let loaded = live::load(&arguments.config, None, &metrics);
+    let loaded = live::load(&arguments.config, None, &metrics, stages);
     let Some(edition) = loaded.edition else {
         for problem in &loaded.problems {
             eprintln!("{}", problem.in_file(&arguments.config));

@@ -12,6 +12,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::auth::stage::Stages;
+
 /// A gateway that verifies who is calling, and hands the application a request it can trust.
 #[derive(Debug, Parser)]
 #[command(name = "portcullis", version, about, subcommand_required = false, arg_required_else_help = true)]
@@ -70,17 +72,17 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs the command of this process's arguments.
-pub fn main() -> ExitCode {
+/// Runs the command of this process's arguments, with the stages that the program has registered.
+pub fn main(stages: Stages) -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match arguments.command {
-        Some(Command::Run(file)) => run::run(&file.config),
-        Some(Command::Check(arguments)) => check::check(&arguments),
-        Some(Command::Explain(arguments)) => explain::explain(&arguments),
+        Some(Command::Run(file)) => run::run(&file.config, stages),
+        Some(Command::Check(arguments)) => check::check(&arguments, &stages),
+        Some(Command::Explain(arguments)) => explain::explain(&arguments, &stages),
         Some(Command::Demo(arguments)) => demo::demo(&arguments),
         Some(Command::Token(command)) => token::token(&command),
         None => match arguments.config {
-            Some(config) if arguments.test => check::check(&check::Arguments { config, fetch: false }),
+            Some(config) if arguments.test => check::check(&check::Arguments { config, fetch: false }, &stages),
             Some(_) | None => {
                 eprintln!("say what to do: portcullis --help");
                 Exit::BadConfiguration

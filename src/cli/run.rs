@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::Exit;
+use crate::auth::stage::Stages;
 use crate::config::counted;
 use crate::gateway::{self, StartError};
 
 /// Serves until a signal ends the process.
-pub fn run(file: &Path) -> Exit {
+pub fn run(file: &Path, stages: Stages) -> Exit {
     log_to_stderr();
-    match gateway::run(file) {
+    match gateway::run(file, stages) {
         Ok(()) => Exit::Success,
         Err(StartError::Configuration(problems)) => {
             for problem in &problems {

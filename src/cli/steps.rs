@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::auth::Question;
+use crate::auth::stage::StageVerdict;
 use crate::auth::trace::{Step, Trace, Verdict};
 
 /// One step, ready to be shown.
@@ -51,6 +52,13 @@ impl Trace for Steps {
             Step::Asked(Question::Service(service)) => {
                 self.add("service", format!("{} is asked; from the beginning:", service.name));
             }
+            Step::Asked(Question::Stage { stage, .. }) => {
+                self.add("stage", format!("{} is asked; from the beginning:", stage.name));
+            }
+            Step::StageJudged { stage, verdict } => {
+                let passed = Verdict::from(*verdict == StageVerdict::Admit);
+                self.judged("stage", format!("{stage} says {}", said(verdict)), passed);
+            }
             Step::ServiceAnswered { service, status } => {
                 let verdict = Verdict::from((200..300).contains(&status));
                 self.judged("service", format!("{service} answered {status}"), verdict);
@@ -84,4 +92,13 @@ impl Trace for Steps {
 
 fn kid(kid: Option<&str>) -> String {
     kid.map_or_else(|| "without kid".to_owned(), |kid| format!("kid {kid:?}"))
+}
+
+fn said(verdict: &StageVerdict) -> &'static str {
+    match verdict {
+        StageVerdict::Admit => "that it may pass",
+        StageVerdict::Forbid => "that it may not",
+        StageVerdict::Challenge(_) => "that more has to be shown",
+        StageVerdict::Unavailable => "nothing",
+    }
 }

@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_told_with_its_line() {
         for (text, words) in [
-            ("", "expected a mapping"),
+            ("", "the file is empty"),
             ("jtis: [a]", "did you mean \"jti\"?"),
             ("jti: a", "1:6: jti: expected a list"),
             ("sub: [a]\nissued_before: yesterday", "2:16: issued_before: "),

@@ -59,7 +59,8 @@ fn the_environment_fills_the_shared_secret_file() {
 fn the_other_files_lack_only_what_is_not_built_yet() {
     for name in FILES {
         let loaded = load(&conf(name), &nothing);
-        assert_eq!(shown(&loaded.warnings), [""; 0], "{name}");
+        let warnings = shown(&loaded.warnings);
+        assert!(warnings.iter().all(|warning| warning.contains("allowed_origins")), "{name}: {warnings:?}");
         for problem in shown(&loaded.problems) {
             assert!(problem.contains("not built yet"), "{name}:{problem}");
         }

@@ -12,8 +12,10 @@ use super::metrics::Metrics;
 use super::service_call;
 use super::target::Target;
 use crate::auth::Question;
+use crate::auth::identity::Identity;
 use crate::auth::passwords::{Attempt, PasswordVerdict};
 use crate::auth::question::{Answer, Answered};
+use crate::auth::stage::{Stage, StageRequest, StageVerdict};
 
 /// Finds out what decisions depend on.
 pub struct Inquirer {
@@ -53,6 +55,10 @@ impl Inquirer {
             Question::Service(service) => {
                 Answer::Service(service_call::ask(service, &self.connector, arrival, target, context).await)
             }
+            Question::Stage { stage, identity } => {
+                let request = stage_request(arrival, target, context, identity.clone());
+                Answer::Stage(ask_stage(stage, request).await)
+            }
         };
         Answered { question, answer }
     }
@@ -67,6 +73,34 @@ impl Inquirer {
         });
         judged.await.unwrap_or(PasswordVerdict::Wrong)
     }
+}
+
+fn stage_request(
+    arrival: &Arrival<'_>,
+    target: &Target,
+    context: &RequestContext,
+    identity: Option<Identity>,
+) -> StageRequest {
+    StageRequest {
+        method: arrival.head.method.clone(),
+        path: target.path.as_str().to_owned(),
+        query: target.query.clone(),
+        host: target.host.clone(),
+        scheme: arrival.scheme,
+        client: context.client,
+        headers: arrival.head.headers.clone(),
+        identity,
+    }
+}
+
+/// In a task of its own: a panic of the program's ends that, and admits nobody.
+async fn ask_stage(stage: &Arc<Stage>, request: StageRequest) -> StageVerdict {
+    let authorizer = Arc::clone(&stage.authorizer);
+    let judged = tokio::spawn(async move { authorizer.authorize(&request).await });
+    judged.await.unwrap_or_else(|error| {
+        log::error!("stage {}: {error}", stage.name);
+        StageVerdict::Unavailable
+    })
 }
 
 impl std::fmt::Debug for Inquirer {

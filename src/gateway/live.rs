@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::metrics::Metrics;
 use super::pool::Pool;
+use crate::auth::stage::Stages;
 use crate::config::schema::{Config, LogTarget};
 use crate::config::{self, Problem};
 use crate::snapshot::{self, Snapshot};
@@ -38,17 +39,18 @@ pub struct Loaded {
 }
 
 /// Reads a file, with `${NAME}` from the environment of the process, and compiles it against what runs.
-pub fn load(file: &Path, previous: Option<&Edition>, metrics: &Metrics) -> Loaded {
+pub fn load(file: &Path, previous: Option<&Edition>, metrics: &Metrics, stages: &Stages) -> Loaded {
     let environment = |name: &str| std::env::var(name).ok();
-    compile(config::load(file, &environment), previous, metrics)
+    compile(config::load(file, &environment), previous, metrics, stages)
 }
 
 /// Compiles what was read.
-pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metrics) -> Loaded {
+pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metrics, stages: &Stages) -> Loaded {
     let config::Loaded { config, mut problems, mut warnings } = read;
     let environment = snapshot::Environment {
         previous: previous.map(|edition| &edition.snapshot),
         observer: Arc::new(metrics.clone()),
+        stages,
         now: SystemTime::now(),
     };
     let compiled = snapshot::compile(&config, &environment);

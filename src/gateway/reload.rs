@@ -9,6 +9,7 @@ use super::live::{self, Fixed, Live};
 use super::metrics::{KeyRefresh, Metrics, ReloadResult};
 use super::pool::Pool;
 use super::tls;
+use crate::auth::stage::Stages;
 use crate::config::schema::Config;
 use crate::config::{Place, Problem, counted};
 use crate::watched::{Refresh, Reread};
@@ -32,13 +33,16 @@ pub struct Reloader {
     pub fixed: Fixed,
     /// What operators see.
     pub metrics: Metrics,
+    /// What the program has registered.
+    pub stages: Stages,
 }
 
 impl Reloader {
     /// Reads the configuration again. With any problem the old edition goes on, and every problem is logged.
     pub async fn reload(&self) {
         let running = self.live.load_full();
-        let mut loaded = tokio::task::block_in_place(|| live::load(&self.file, Some(&running), &self.metrics));
+        let mut loaded =
+            tokio::task::block_in_place(|| live::load(&self.file, Some(&running), &self.metrics, &self.stages));
         // Of a file with problems only a part was read: what it does not say has not changed.
         if loaded.problems.is_empty() && Fixed::of(&loaded.config) != self.fixed {
             let what = "listeners, admin, process or access_log.to changed: only a restart can change these";

@@ -24,6 +24,7 @@ use super::proxy::{Entrance, Proxy};
 use super::reload::{self, Reloader};
 use super::tls;
 use crate::auth::Scheme;
+use crate::auth::stage::Stages;
 use crate::config::schema::{Config, Listener};
 use crate::config::{Problem, counted};
 
@@ -58,9 +59,9 @@ fn machine(error: impl fmt::Display) -> StartError {
 }
 
 /// Serves until a signal ends it.
-pub fn run(file: &Path) -> Result<(), StartError> {
+pub fn run(file: &Path, stages: Stages) -> Result<(), StartError> {
     let metrics = Metrics::new().map_err(machine)?;
-    let Loaded { edition, config, problems, warnings } = live::load(file, None, &metrics);
+    let Loaded { edition, config, problems, warnings } = live::load(file, None, &metrics, &stages);
     for warning in &warnings {
         log::warn!("{}", warning.in_file(file));
     }
@@ -73,7 +74,7 @@ pub fn run(file: &Path) -> Result<(), StartError> {
     }
     let runtime = runtime.enable_all().thread_name("portcullis").build().map_err(machine)?;
     let log = AccessLog::open(&config.access_log.to).map_err(machine)?;
-    let served = runtime.block_on(serve(file, &config, edition, metrics, log.sender()));
+    let served = runtime.block_on(serve(file, &config, edition, metrics, log.sender(), stages));
     runtime.shutdown_timeout(Duration::from_millis(100));
     log.close();
     served
@@ -85,6 +86,7 @@ async fn serve(
     edition: Edition,
     metrics: Metrics,
     log: LogSender,
+    stages: Stages,
 ) -> Result<(), StartError> {
     let signals = Signals::listen().map_err(machine)?;
     // Everything that can fail is done before anything is served.
@@ -111,7 +113,8 @@ async fn serve(
     if let Some(door) = admin_door {
         tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness), Arc::clone(&live)));
     }
-    let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), certificates, metrics });
+    let reloader =
+        Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), certificates, metrics, stages });
     let watching = Arc::clone(&reloader);
     tokio::spawn(async move {
         let fresh = key_fetch::keep_fresh(&watching.live, &watching.metrics);

@@ -26,6 +26,7 @@ mod refusals;
 mod reload;
 mod remote_keys;
 mod smuggling;
+mod stages;
 mod targets;
 mod tenants;
 mod trusted_proxies;

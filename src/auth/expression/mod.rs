@@ -2,12 +2,14 @@
 //!
 //! The only folder that names the CEL crate. A plain chain such as `claims.sub` never meets the interpreter.
 
+mod cost;
 pub mod facts;
 pub mod fields;
 mod functions;
 mod names;
 pub mod template;
 pub mod text;
+mod types;
 mod values;
 
 use std::borrow::Cow;
@@ -20,6 +22,7 @@ use self::facts::{Facts, Reading};
 use self::fields::{Chain, Field, Scope};
 use self::names::{chain, check};
 use self::text::TextProblem;
+use self::types::Type;
 use self::values::{json_of, value_of};
 use crate::jose::Json;
 
@@ -87,9 +90,26 @@ impl Expression {
         if let Some(unknown) = references.functions().into_iter().find(|name| !functions::is_known(name)) {
             return Err(format!("there is no function \"{unknown}\""));
         }
+        cost::judge(program.expression())?;
+        types::of(program.expression(), scope)?;
         let reads = VARIABLES.iter().filter(|(name, _)| references.has_variable(name)).map(|(_, variable)| *variable);
         let reads = reads.collect();
         Ok(Self { source, kind: Kind::Program { program: Box::new(program), reads } })
+    }
+
+    /// Compiles a condition: what can never be true or false is none.
+    pub fn compile_condition(source: &str, scope: Scope) -> Result<Self, String> {
+        let expression = Self::compile(source, scope)?;
+        let given = match &expression.kind {
+            Kind::Field(field) => types::of_field(field),
+            Kind::Program { program, .. } => types::of(program.expression(), scope)?,
+        };
+        match given {
+            Type::Truth | Type::Open => Ok(expression),
+            Type::Number | Type::Text | Type::List | Type::Map | Type::Time => {
+                Err(format!("this gives {}, and a condition has to be true or false", given.words()))
+            }
+        }
     }
 
     /// The text it was compiled from.

@@ -269,3 +269,62 @@ fn a_query_of_thousands_of_arguments_is_read_once() {
         Expression::compile("size(request.args) == 8000 && request.args['a7999'] == ''", Scope::REQUEST).unwrap();
     assert!(expression.holds(&facts));
 }
+
+#[test]
+fn what_can_never_be_evaluated_is_an_error_at_load() {
+    for (source, words) in [
+        ("request.path", "this gives text"),
+        ("'yes'", "this gives text"),
+        ("size(claims.roles)", "this gives a number"),
+        ("request.time", "this gives a time"),
+        ("split(claims.scope, ' ')", "this gives a list"),
+        ("request.method == 1", "text is compared with a number"),
+        ("size(claims.roles) > 'a'", "a number is compared with text"),
+        ("client.ip == true", "text is compared with true or false"),
+        ("!request.path", "text stands where true or false is needed"),
+        ("claims.a && request.host", "text stands where true or false is needed"),
+        ("request.path + 1 == 'a'", "text and a number cannot be added"),
+        ("request.path * 2 == 4", "text stands where a number is needed"),
+        ("'a' in request.path", "\"in\" looks through a list or a map, and this is text"),
+        ("request.path.exists(c, c == 'a')", "a macro goes through a list or a map"),
+    ] {
+        let error = Expression::compile_condition(source, Scope::IDENTITY).err().unwrap_or_else(|| panic!("{source}"));
+        assert!(error.contains(words), "{source}: {error}");
+    }
+    for source in [
+        "claims.admin",
+        "claims.level > 3 && claims.name + '@x' == request.host",
+        "request.time < timestamp('2030-01-01T00:00:00Z')",
+        "request.time - timestamp('2030-01-01T00:00:00Z') < duration('1h')",
+        "has(claims.ip) ? claims.ip == client.ip : true",
+        "!has(claims.ip) || claims.ip == client.ip",
+        "'x' in request.headers && request.headers['x'].startsWith('a')",
+        "claims.roles.exists(r, r in ['a', 'b'])",
+        "request.time.getHours() < 18",
+    ] {
+        assert!(Expression::compile_condition(source, Scope::IDENTITY).is_ok(), "{source}");
+    }
+}
+
+#[test]
+fn a_client_cannot_make_an_expression_slow() {
+    for source in [
+        "claims.a.all(x, claims.b.all(y, x != y))",
+        "claims.a.exists(x, x in claims.b)",
+        "claims.a.map(x, claims.b.map(y, y)).size() > 0",
+        "claims.a.all(x, x.all(y, y.all(z, true)))",
+        "split(claims.scope, ' ').all(x, x in split(claims.other, ' '))",
+    ] {
+        let error = Expression::compile_condition(source, Scope::IDENTITY).err().unwrap_or_else(|| panic!("{source}"));
+        assert!(error.contains("a loop within a loop"), "{source}: {error}");
+    }
+    for source in [
+        "claims.a.exists(x, x in ['a', 'b'])",
+        "['a', 'b'].exists(x, x in claims.a)",
+        "['a', 'b'].all(x, claims.a.exists(y, y == x))",
+        "claims.a.all(x, x != 'c') && claims.b.all(x, x != 'd')",
+        "claims.a.filter(x, x > 1).all(x, x < 9)",
+    ] {
+        assert!(Expression::compile_condition(source, Scope::IDENTITY).is_ok(), "{source}");
+    }
+}

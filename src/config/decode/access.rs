@@ -8,14 +8,12 @@ use super::list::one_or_some;
 use super::scalar::{boolean, file, located_text, parsed};
 use super::{Decoder, Section, Value};
 
-/// Nodes that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["stage"];
-
 #[derive(Clone, Copy)]
 enum Node {
     Realm,
     Basic,
     ForwardAuth,
+    Stage,
     Ip,
     NotIp,
     Check,
@@ -23,10 +21,11 @@ enum Node {
     Any,
 }
 
-const NODES: [(&str, Node); 8] = [
+const NODES: [(&str, Node); 9] = [
     ("realm", Node::Realm),
     ("basic", Node::Basic),
     ("forward_auth", Node::ForwardAuth),
+    ("stage", Node::Stage),
     ("ip", Node::Ip),
     ("not_ip", Node::NotIp),
     ("check", Node::Check),
@@ -67,7 +66,7 @@ fn tree(value: &Value<'_>, above: Above, decoder: &mut Decoder<'_>) -> Access {
     let Some(mut section) = Section::open(value, decoder) else {
         return Access::Broken;
     };
-    let chosen = section.one_of(&NODES, NOT_BUILT, decoder);
+    let chosen = section.one_of(&NODES, &[], decoder);
     let access = chosen.and_then(|(node, value)| {
         if !matches!(node, Node::Realm) && section.has("optional") {
             decoder.problem(section.place_of_key("optional"), "\"optional\" belongs to a realm");
@@ -76,6 +75,7 @@ fn tree(value: &Value<'_>, above: Above, decoder: &mut Decoder<'_>) -> Access {
             Node::Realm => realm(&value, &mut section, above, decoder),
             Node::Basic => basic(&value, decoder).map(Access::Basic),
             Node::ForwardAuth => located_text(&value, decoder).map(Access::ForwardAuth),
+            Node::Stage => located_text(&value, decoder).map(Access::Stage),
             Node::Ip => addresses(&value, decoder).map(Access::Ip),
             Node::NotIp => addresses(&value, decoder).map(Access::NotIp),
             Node::Check => located_text(&value, decoder).map(Access::Check),
@@ -84,7 +84,7 @@ fn tree(value: &Value<'_>, above: Above, decoder: &mut Decoder<'_>) -> Access {
         }
     });
     section.allow("optional");
-    section.close(NOT_BUILT, decoder);
+    section.close(&[], decoder);
     access.unwrap_or(Access::Broken)
 }
 

@@ -87,6 +87,8 @@ pub enum Access {
     Basic(Basic),
     /// Whom the service of this name admits.
     ForwardAuth(Located<String>),
+    /// Whom the stage of this name lets pass.
+    Stage(Located<String>),
     /// Clients at these addresses.
     Ip(Vec<Cidr>),
     /// Clients at other addresses.

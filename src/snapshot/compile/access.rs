@@ -7,9 +7,9 @@ use ipnet::IpNet;
 use super::Compiler;
 use crate::auth::expression::fields::Scope;
 use crate::auth::{Access, NoToken};
-use crate::config::Located;
 use crate::config::schema::{self, HeaderTemplate};
 use crate::config::value::Cidr;
+use crate::config::{Located, did_you_mean};
 use crate::snapshot::canonical;
 
 impl Compiler<'_> {
@@ -20,6 +20,7 @@ impl Compiler<'_> {
             schema::Access::Realm { name, no_token } => self.realm_node(name, *no_token),
             schema::Access::Basic(basic) => self.basic(basic).map(|basic| Access::Basic(Arc::new(basic))),
             schema::Access::ForwardAuth(name) => self.service_node(name),
+            schema::Access::Stage(name) => self.stage_node(name),
             schema::Access::Ip(networks) => Some(Access::Ip(nets(networks))),
             schema::Access::NotIp(networks) => Some(Access::NotIp(nets(networks))),
             schema::Access::Check(text) => self.expression(text, before).map(Access::Check),
@@ -66,6 +67,16 @@ impl Compiler<'_> {
         }
     }
 
+    fn stage_node(&mut self, name: &Located<String>) -> Option<Access> {
+        let stage = self.environment.stages.get(name);
+        if stage.is_none() {
+            let hint = did_you_mean(name, self.environment.stages.names());
+            let what = format!("no stage {:?} is registered by the program that runs this{hint}", name.value);
+            self.problem(&name.place, what);
+        }
+        stage.map(|stage| Access::Stage(Arc::new(stage)))
+    }
+
     /// One identity header from two sources would leave it open whose word the upstream hears.
     pub(super) fn identity_headers_are_single(&mut self, location: &schema::Location) {
         let mut sent: Vec<String> = Vec::new();
@@ -109,6 +120,7 @@ impl Compiler<'_> {
             }
             schema::Access::Public
             | schema::Access::Basic(_)
+            | schema::Access::Stage(_)
             | schema::Access::Ip(_)
             | schema::Access::NotIp(_)
             | schema::Access::Check(_)
@@ -138,9 +150,11 @@ pub(super) fn known_after(access: &schema::Access) -> Scope {
         schema::Access::All(parts) | schema::Access::Any(parts) => {
             parts.iter().map(known_after).fold(Scope::REQUEST, Scope::or)
         }
-        schema::Access::Public | schema::Access::Ip(_) | schema::Access::NotIp(_) | schema::Access::Check(_) => {
-            Scope::REQUEST
-        }
+        schema::Access::Public
+        | schema::Access::Stage(_)
+        | schema::Access::Ip(_)
+        | schema::Access::NotIp(_)
+        | schema::Access::Check(_) => Scope::REQUEST,
     }
 }
 
@@ -154,6 +168,7 @@ pub(super) fn realms_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a str>
         schema::Access::Public
         | schema::Access::Basic(_)
         | schema::Access::ForwardAuth(_)
+        | schema::Access::Stage(_)
         | schema::Access::Ip(_)
         | schema::Access::NotIp(_)
         | schema::Access::Check(_)
@@ -171,6 +186,7 @@ pub(super) fn services_of<'a>(access: &'a schema::Access, names: &mut Vec<&'a st
         schema::Access::Public
         | schema::Access::Realm { .. }
         | schema::Access::Basic(_)
+        | schema::Access::Stage(_)
         | schema::Access::Ip(_)
         | schema::Access::NotIp(_)
         | schema::Access::Check(_)

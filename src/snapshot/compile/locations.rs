@@ -183,6 +183,7 @@ fn forwards_password(access: &schema::Access) -> bool {
         schema::Access::Public
         | schema::Access::Realm { .. }
         | schema::Access::ForwardAuth(_)
+        | schema::Access::Stage(_)
         | schema::Access::Ip(_)
         | schema::Access::NotIp(_)
         | schema::Access::Check(_)

@@ -27,6 +27,7 @@ use crate::auth::expression::fields::Scope;
 use crate::auth::forward_auth::VerifierService;
 use crate::auth::passwords::Users;
 use crate::auth::realm::{CacheObserver, Realm};
+use crate::auth::stage::Stages;
 use crate::config::{Config, Located, Place, Problem, did_you_mean, schema};
 use crate::path::NormalPath;
 
@@ -48,6 +49,8 @@ pub struct Environment<'e> {
     pub previous: Option<&'e Snapshot>,
     /// Who is told of the caches' hits and misses.
     pub observer: Arc<dyn CacheObserver>,
+    /// What the program that runs this has registered.
+    pub stages: &'e Stages,
     /// When; the age of saved keys depends on it.
     pub now: SystemTime,
 }

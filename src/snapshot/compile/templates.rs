@@ -15,7 +15,7 @@ impl Compiler<'_> {
     }
 
     pub(super) fn expression(&mut self, text: &Located<String>, scope: Scope) -> Option<Expression> {
-        Expression::compile(text, scope).map_err(|why| self.problem(&text.place, why)).ok()
+        Expression::compile_condition(text, scope).map_err(|why| self.problem(&text.place, why)).ok()
     }
 
     pub(super) fn identity_headers(&mut self, headers: &[HeaderTemplate], scope: Scope) -> Vec<IdentityHeader> {

@@ -29,12 +29,20 @@ pub fn binary() -> PathBuf {
 pub struct Prepared {
     folder: TempDir,
     environment: Vec<(String, String)>,
+    program: PathBuf,
 }
 
 impl Prepared {
     /// Sets a variable of the environment, for `${NAME}`.
     pub fn env(mut self, name: &str, value: impl ToString) -> Self {
         self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Runs an example of the library in the place of the binary.
+    pub fn example(mut self, name: &str) -> Self {
+        self.program = binary().parent().unwrap().join("examples").join(name);
+        assert!(self.program.exists(), "{} is built by cargo test", self.program.display());
         self
     }
 
@@ -55,7 +63,7 @@ impl Prepared {
     }
 
     fn spawnable(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.folder()).env_remove("RUST_LOG");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
@@ -96,7 +104,7 @@ impl Gateway {
     pub fn prepare(yaml: &str) -> Prepared {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("portcullis.yaml"), yaml).unwrap();
-        Prepared { folder, environment: Vec::new() }
+        Prepared { folder, environment: Vec::new(), program: binary() }
     }
 
     /// Starts a gateway and waits until it is ready.

@@ -23,6 +23,7 @@ fn shown(access: &Access) -> String {
         Access::Realm { name, no_token: NoToken::PassWithoutIdentity } => format!("{}?", name.value),
         Access::Basic(basic) => format!("basic({:?})", basic.forward_password),
         Access::ForwardAuth(name) => format!("forward_auth({})", name.value),
+        Access::Stage(name) => format!("stage({})", name.value),
         Access::Ip(list) => format!("ip({})", blocks(list)),
         Access::NotIp(list) => format!("not_ip({})", blocks(list)),
         Access::Check(text) => format!("check({})", text.value),
@@ -46,6 +47,7 @@ fn every_node_is_read() {
         ("{ basic: { users: u } }", "basic(No)"),
         ("{ basic: { users: u, challenge: x, forward_password: true } }", "basic(Yes)"),
         ("{ forward_auth: verifier }", "forward_auth(verifier)"),
+        ("{ stage: same_tenant }", "stage(same_tenant)"),
         ("{ check: 'a == b' }", "check(a == b)"),
         ("[{ realm: a }, { realm: b }]", "all(a b)"),
         ("{ all: [{ realm: a, optional: true }, [{ realm: b }]] }", "all(a? all(b))"),
@@ -63,7 +65,7 @@ fn every_node_is_read() {
 const ACCESS_RULES: &[(&str, &str, &str)] = &[
     ("publc", ": expected \"public\"", "did you mean \"public\"?"),
     ("", ": expected \"public\"", "found nothing"),
-    ("{}", ": one of \"realm\", \"basic\", \"forward_auth\", \"ip\"", "is needed"),
+    ("{}", ": one of \"realm\", \"basic\", \"forward_auth\", \"stage\", \"ip\"", "is needed"),
     ("[]", ": the list is empty: everybody would pass", ""),
     ("{ all: [] }", ".all: the list is empty: everybody would pass", ""),
     ("{ any: [] }", ".any: the list is empty: nobody would pass", ""),
@@ -85,7 +87,6 @@ const ACCESS_RULES: &[(&str, &str, &str)] = &[
     ("{ basic: { users: f, chalenge: x } }", ".basic: unknown key \"chalenge\"; did you mean \"challenge\"?", ""),
     ("{ basic: { users: f }, optional: true }", ": \"optional\" belongs to a realm", ""),
     ("{ forward_auth: [] }", ".forward_auth: expected", ""),
-    ("{ stage: a }", ": \"stage\" is not built yet", ""),
     ("{ forward_aut: a }", ": unknown key \"forward_aut\"; did you mean \"forward_auth\"?", ""),
 ];
 
@@ -98,6 +99,6 @@ fn each_rule_of_access() {
 
 #[test]
 fn a_broken_child_never_makes_the_tree_ask_for_less() {
-    let loaded = loaded(&file("{ all: [{ realm: a }, { ip: [nonsense] }, { stage: x }] }"));
+    let loaded = loaded(&file("{ all: [{ realm: a }, { ip: [nonsense] }, { stage: [] }] }"));
     assert_eq!(shown(&loaded.config.locations[0].access), "all(a broken broken)");
 }
