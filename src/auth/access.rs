@@ -223,7 +223,7 @@ fn refused(realm: &Realm, request: &Request<'_>, refusal: Refusal) -> Denial {
         challenges: error.map(|error| challenge(realm, request, Some(error))).into_iter().collect(),
         credential: CredentialShown::Yes,
         realm: Some(Arc::clone(&realm.name)),
-        said: Said::default(),
+        said: None,
     }
 }
 
@@ -278,9 +278,8 @@ fn of_all(denials: Vec<Denial>) -> Denial {
 }
 
 /// What the first service that refuses with 401 has to say.
-fn said_by_any(denials: &[Denial]) -> Said {
-    let by_service = |denial: &&Denial| denial.status == 401 && denial.said != Said::default();
-    denials.iter().find(by_service).map(|denial| denial.said.clone()).unwrap_or_default()
+fn said_by_any(denials: &[Denial]) -> Option<Box<Said>> {
+    denials.iter().filter(|denial| denial.status == 401).find_map(|denial| denial.said.clone())
 }
 
 fn all_challenges(denials: &[Denial]) -> Vec<Challenge> {

@@ -127,7 +127,7 @@ pub struct Denial {
     /// The realm that refused, if one did.
     pub realm: Option<Arc<str>>,
     /// What a service wants the client to be told.
-    pub said: Said,
+    pub said: Option<Box<Said>>,
 }
 
 /// What a service that refuses wants the client to be told.
@@ -159,7 +159,7 @@ impl Denial {
             challenges: Vec::new(),
             credential: CredentialShown::No,
             realm: None,
-            said: Said::default(),
+            said: None,
         }
     }
 }

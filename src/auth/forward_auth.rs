@@ -150,14 +150,19 @@ impl VerifierService {
             OnDenied::Status => Said { cookies: cookies_of(answer), ..Said::default() },
             OnDenied::PassOn => Said { whole: Some(Arc::clone(answer)), ..Said::default() },
         };
-        Denial { status: answer.status, challenges, said, ..Denial::of(Reason::ForwardAuthDenied) }
+        Denial {
+            status: answer.status,
+            challenges,
+            said: Some(Box::new(said)),
+            ..Denial::of(Reason::ForwardAuthDenied)
+        }
     }
 
     /// A browser that loads a page goes where the service says; everybody else is told 401.
     fn sent_elsewhere(&self, to: &HeaderValue, answer: &Arc<ServiceAnswer>) -> Denial {
         let challenges = vec![Challenge::Verbatim(self.challenge.clone())];
         let said = Said { redirect: Some((answer.status, to.clone())), cookies: cookies_of(answer), whole: None };
-        Denial { challenges, said, ..Denial::of(Reason::ForwardAuthDenied) }
+        Denial { challenges, said: Some(Box::new(said)), ..Denial::of(Reason::ForwardAuthDenied) }
     }
 }
 

@@ -30,7 +30,7 @@ pub enum Question {
         /// The program.
         stage: Arc<Stage>,
         /// Who was admitted before.
-        identity: Option<Identity>,
+        identity: Option<Box<Identity>>,
     },
 }
 
@@ -73,7 +73,7 @@ impl Question {
             (Self::Password(own), Self::Password(other)) => own.is_same(other),
             (Self::Service(own), Self::Service(other)) => Arc::ptr_eq(own, other),
             (Self::Stage { stage, identity }, Self::Stage { stage: other, identity: other_identity }) => {
-                Arc::ptr_eq(stage, other) && is_same_caller(identity.as_ref(), other_identity.as_ref())
+                Arc::ptr_eq(stage, other) && is_same_caller(identity.as_deref(), other_identity.as_deref())
             }
             (Self::Keys(_) | Self::NamedKeys { .. } | Self::Password(_) | Self::Service(_) | Self::Stage { .. }, _) => {
                 false

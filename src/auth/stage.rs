@@ -95,7 +95,7 @@ impl Stage {
         identity: Option<&Identity>,
         trace: &mut T,
     ) -> Result<Grant, Halt<Denial>> {
-        let question = Question::Stage { stage: Arc::clone(self), identity: identity.cloned() };
+        let question = Question::Stage { stage: Arc::clone(self), identity: identity.cloned().map(Box::new) };
         let verdict = match question.answer_in(request.answered) {
             None => return Err(Halt::Ask(question)),
             Some(Answer::Stage(verdict)) => verdict,

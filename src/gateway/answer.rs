@@ -64,10 +64,12 @@ impl OwnAnswer {
     ) -> pingora_core::Result<Self> {
         let custom = answers.get(denial.status);
         let configured = custom.and_then(|custom| custom.browser.as_ref());
-        let sends_browsers_elsewhere = configured.is_some() || denial.said.redirect.is_some();
+        let said = denial.said.as_deref();
+        let redirect = said.and_then(|said| said.redirect.clone());
+        let sends_browsers_elsewhere = configured.is_some() || redirect.is_some();
         let mut answer = if sends_browsers_elsewhere && is_page_load(request) {
             let to = configured.map(|to| (302, rendered(to.render(facts).ok().flatten().as_deref())));
-            match to.or_else(|| denial.said.redirect.clone().map(|(status, to)| (status, Some(to)))) {
+            match to.or_else(|| redirect.map(|(status, to)| (status, Some(to)))) {
                 Some((status, Some(to))) => Self::redirect(status, to)?,
                 Some((_, None)) | None => Self::challenging(denial, custom, request)?,
             }
@@ -78,7 +80,7 @@ impl OwnAnswer {
             answer.head.insert_header(VARY, DEPENDS_ON)?;
         }
         answer.head.insert_header(CACHE_CONTROL, "no-store")?;
-        for cookie in &denial.said.cookies {
+        for cookie in said.iter().flat_map(|said| &said.cookies) {
             answer.head.append_header(SET_COOKIE, cookie.clone())?;
         }
         Ok(answer)
@@ -90,7 +92,7 @@ impl OwnAnswer {
         custom: Option<&CustomAnswer>,
         request: &RequestHeader,
     ) -> pingora_core::Result<Self> {
-        if let Some(whole) = &denial.said.whole {
+        if let Some(whole) = denial.said.as_deref().and_then(|said| said.whole.as_ref()) {
             return Self::passed_on(whole);
         }
         let mut answer = match custom.and_then(|custom| custom.body.as_ref()) {

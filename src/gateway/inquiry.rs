@@ -1,6 +1,7 @@
 //! What has to be found out for a decision, and who is asked? Endpoints of keys, services, and the slow work of hashing.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use pingora_core::connectors::http::Connector;
 use tokio::sync::Semaphore;
@@ -53,10 +54,13 @@ impl Inquirer {
             }
             Question::Password(attempt) => Answer::Password(self.judge(attempt.clone()).await),
             Question::Service(service) => {
-                Answer::Service(service_call::ask(service, &self.connector, arrival, target, context).await)
+                let began = Instant::now();
+                let outcome = service_call::ask(service, &self.connector, arrival, target, context).await;
+                self.metrics.service_took(&service.name, began.elapsed());
+                Answer::Service(outcome)
             }
             Question::Stage { stage, identity } => {
-                let request = stage_request(arrival, target, context, identity.clone());
+                let request = stage_request(arrival, target, context, identity.as_deref().cloned());
                 Answer::Stage(ask_stage(stage, request).await)
             }
         };

@@ -17,8 +17,7 @@ const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
-    decisions: IntCounterVec,
-    shadowed: IntCounterVec,
+    decisions: Decisions,
     durations: HistogramVec,
     upstream_failures: IntCounterVec,
     reloads: IntCounterVec,
@@ -104,20 +103,11 @@ impl Metrics {
         let make = Maker(Registry::new());
         Ok(Self {
             requests: make.counter("portcullis_requests_total", "Requests answered.", &["location", "status"])?,
-            decisions: make.counter(
-                "portcullis_decisions_total",
-                "Decisions on requests: granted, public, redirected or a reason code.",
-                &["realm", "reason"],
-            )?,
+            decisions: Decisions::new(&make)?,
             durations: make.durations(
                 "portcullis_request_duration_seconds",
                 "Time from the head of a request to the end of its answer.",
                 &["location"],
-            )?,
-            shadowed: make.counter(
-                "portcullis_shadowed_total",
-                "Requests that a realm in shadow would have refused.",
-                &["realm", "reason"],
             )?,
             upstream_failures: make.counter(
                 "portcullis_upstream_failures_total",
@@ -164,12 +154,17 @@ impl Metrics {
 
     /// A request was decided.
     pub fn decided(&self, realm: &str, reason: &str) {
-        self.decisions.with_label_values(&[realm, reason]).inc();
+        self.decisions.all.with_label_values(&[realm, reason]).inc();
     }
 
     /// A realm in shadow would have refused a request.
     pub fn shadowed(&self, realm: &str, reason: &str) {
-        self.shadowed.with_label_values(&[realm, reason]).inc();
+        self.decisions.shadowed.with_label_values(&[realm, reason]).inc();
+    }
+
+    /// A service was asked who may enter.
+    pub fn service_took(&self, service: &str, took: Duration) {
+        self.decisions.services.with_label_values(&[service]).observe(took.as_secs_f64());
     }
 
     /// A server could not be used.
@@ -230,6 +225,36 @@ impl Metrics {
             log::error!("metrics cannot be written: {error}");
         }
         text
+    }
+}
+
+/// What was decided, and how long who was asked for it took.
+#[derive(Debug, Clone)]
+struct Decisions {
+    all: IntCounterVec,
+    shadowed: IntCounterVec,
+    services: HistogramVec,
+}
+
+impl Decisions {
+    fn new(make: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            all: make.counter(
+                "portcullis_decisions_total",
+                "Decisions on requests: granted, public, redirected or a reason code.",
+                &["realm", "reason"],
+            )?,
+            shadowed: make.counter(
+                "portcullis_shadowed_total",
+                "Requests that a realm in shadow would have refused.",
+                &["realm", "reason"],
+            )?,
+            services: make.durations(
+                "portcullis_forward_auth_duration_seconds",
+                "Time that forward_auth services took to answer, or not to.",
+                &["service"],
+            )?,
+        })
     }
 }
 
