@@ -149,3 +149,29 @@ fn the_reason_that_is_logged_is_that_of_the_first_credential_that_was_found() {
         assert_eq!(site.gateway.reason_of(&answer), reason, "{request:?}");
     }
 }
+
+#[test]
+fn class_33_a_location_has_the_access_that_it_says_and_nothing_of_another() {
+    let rules = |inner: &str| {
+        format!(
+            "{}keys: {{ k: [{{ secret: a-string-secret-at-least-256-bits-long }}] }}\nrealms: {{ r: {{ keys: k }} }}\n\
+             locations:\n - {{ match: {{ prefix: / }}, access: {{ realm: r }}, echo: true }}\n - {{ match: {{ prefix: /in }}, {inner}echo: true }}\n",
+            crate::harness::gateway::PLAIN
+        )
+    };
+    // A child that says nothing of access inherits neither the parent's door nor an open one.
+    let silent = Gateway::prepare(&rules("response_headers: { X-A: b }, "));
+    let output = silent.command(&["check", "-c", "portcullis.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("every location says who may enter"));
+    // One that adds a rule has that rule, and explain shows the whole of what decided.
+    let stricter = Gateway::prepare(&rules("access: [{ realm: r }, { ip: 192.0.2.1 }], "));
+    let explained = stricter.command(&["explain", "-c", "portcullis.yaml", "--url", "/in", "--client", "192.0.2.1"]);
+    let text = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert_eq!(explained.status.code(), Some(1), "{text}");
+    assert!(text.contains("/in") && text.contains("token_missing"), "{text}");
+    let gateway = stricter.start();
+    for path in ["/", "/in", "/in/x", "/in/..", "/inn"] {
+        assert_eq!(gateway.send(&Request::get(path)).status, 401, "{path}");
+    }
+}

@@ -397,3 +397,24 @@ fn all_and_any_know_what_the_service_said() {
     }
     assert_eq!(gateway.send(&Request::get("/any")).status, 200);
 }
+
+#[test]
+fn class_37_what_the_service_is_shown_is_in_no_log_and_no_body() {
+    let app = Upstream::echo();
+    let failing = Upstream::says(answer("500 Oops", "X-Debug: Bearer hunter2\r\n", "you sent Bearer hunter2"));
+    let denying = Upstream::says(answer("401 No", "", "you sent Bearer hunter2"));
+    for verifier in [&failing, &denying] {
+        let gateway = asking(&format!("http://{}/", verifier.address()), "", &app).start();
+        let request = Request::get("/").bearer("hunter2").header("Cookie", "session=hunter2");
+        let told = gateway.send(&request);
+        gateway.line_of(&told);
+        let everything = format!(
+            "{}{}{}{}",
+            gateway.log.text(),
+            gateway.access.text(),
+            String::from_utf8_lossy(&told.head.raw),
+            told.text()
+        );
+        assert!(!everything.contains("hunter2"), "{everything}");
+    }
+}

@@ -155,7 +155,7 @@ fn class_32_a_key_file_that_becomes_bad_keeps_the_last_good_keys() {
     for bad in ["{ not json", "{}", r#"{"keys":[]}"#, ""] {
         let from = gateway.log.len();
         gateway.write("keys.json", bad);
-        let logged = gateway.log.find(from, "about the bad keys", |line| line.contains("last good keys").then_some(()));
+        let logged = gateway.log.find(from, "about the bad keys", |line| line.contains("last good ones").then_some(()));
         assert!(logged.is_some(), "{bad:?}");
         assert_eq!(status_with(&gateway, &token), 200, "{bad:?}");
         assert_eq!(status_with(&gateway, &stranger.token_of("a")), 401, "{bad:?}");
