@@ -12,7 +12,7 @@ use super::expression::Expression;
 use super::expression::facts::Facts;
 use super::forward_auth::{ServiceAnswer, VerifierService};
 use super::identity::Identity;
-use super::question::Halt;
+use super::question::{Halt, Question};
 use super::realm::{self, Enforcement, IdentityHeader, Realm, Refusal};
 use super::reason::Reason;
 use super::request::Request;
@@ -110,7 +110,11 @@ impl Gate {
         let facts = Before::default().and(&grant).facts(request);
         match realm::render(&self.identity_headers, &facts, trace) {
             Ok(headers) => Ok(grant.with_headers(headers)),
-            Err(reason) => Err(Denial { credential: CredentialShown::Yes, ..Denial::of(reason) }),
+            Err(reason) => {
+                let realm = grant.identity().map_or("portcullis", Identity::realm).to_owned();
+                let challenges = vec![Challenge::Bearer { realm, error: Some(BearerError::InvalidToken) }];
+                Err(Denial { credential: CredentialShown::Yes, challenges, ..Denial::of(reason) })
+            }
         }
     }
 }
@@ -145,8 +149,9 @@ impl Access {
                     match condition.enter(request, before, trace) {
                         Ok(grant) => return Ok(grant),
                         Err(Halt::Refuse(denial)) => denials.push(denial),
-                        // Who comes later may admit without it.
-                        Err(Halt::Ask(question)) => open = open.or(Some(question)),
+                        // No key that is known fits. Who comes later may admit without waiting for another.
+                        Err(Halt::Ask(question @ Question::Keys(_))) => open = open.or(Some(question)),
+                        Err(Halt::Ask(question)) => return Err(Halt::Ask(question)),
                     }
                 }
                 Err(open.map_or_else(|| Halt::Refuse(of_all(denials)), Halt::Ask))

@@ -131,8 +131,10 @@ impl VerifierService {
         trace: &mut T,
     ) -> Result<Grant, Denial> {
         let facts = Facts { service: Some(answer), ..Facts::of(request) };
-        let identity = realm::render(&self.identity_headers, &facts, trace)
-            .map_err(|reason| Denial { credential: CredentialShown::Yes, ..Denial::of(reason) })?;
+        let identity = realm::render(&self.identity_headers, &facts, trace).map_err(|reason| {
+            let challenges = vec![Challenge::Verbatim(self.challenge.clone())];
+            Denial { credential: CredentialShown::Yes, challenges, ..Denial::of(reason) }
+        })?;
         let copied = self
             .response_headers
             .iter()

@@ -399,6 +399,40 @@ fn all_and_any_know_what_the_service_said() {
 }
 
 #[test]
+fn of_two_branches_that_admit_the_left_one_does_whatever_has_to_be_asked_for_it() {
+    let (verifier, app) = (Upstream::says(GOOD), Upstream::echo());
+    let issuer = crate::harness::Issuer::of("ES256");
+    let gateway = Gateway::prepare(&format!(
+        "{PLAIN}forward_auth: {{ v: {{ url: \"http://{}/\", identity_headers: {{ X-Who: service }} }} }}\n\
+         keys: {{ k: [{{ jwks_file: keys.json }}] }}\nrealms: {{ r: {{ keys: k, identity_headers: {{ X-Who: realm }} }} }}\n\
+         upstreams: {{ app: {{ servers: [\"{}\"] }} }}\nlocations:\n\
+         - {{ match: {{ prefix: /service }}, access: {{ any: [{{ forward_auth: v }}, {{ realm: r }}] }}, upstream: app }}\n\
+         - {{ match: {{ prefix: /realm }}, access: {{ any: [{{ realm: r }}, {{ forward_auth: v }}] }}, upstream: app }}\n",
+        verifier.address(),
+        app.address()
+    ));
+    let gateway = gateway.file("keys.json", issuer.jwks()).start();
+    let token = issuer.token_of("alice");
+    for (path, who) in [("/service", "service"), ("/realm", "realm"), ("/service", "service")] {
+        assert_eq!(gateway.send(&Request::get(path).bearer(&token)).status, 200);
+        assert_eq!(app.last().head.values("x-who"), [who], "{path}");
+    }
+    assert_eq!(verifier.received().len(), 2, "the realm admits without asking");
+}
+
+#[test]
+fn a_word_of_the_service_that_cannot_be_sent_on_refuses_with_a_challenge() {
+    let (verifier, app) = (Upstream::says(GOOD), Upstream::echo());
+    let prepared = asking(&format!("http://{}/", verifier.address()), "", &app);
+    let yaml = std::fs::read_to_string(prepared.folder().join("portcullis.yaml")).unwrap();
+    let gateway = prepared.file("portcullis.yaml", yaml.replace("['x-user-id']}", "['x-user-id']} ")).start();
+    let told = gateway.send(&Request::get("/"));
+    assert_eq!((told.status, gateway.reason_of(&told).as_str()), (401, "claim_unusable"));
+    assert_eq!(told.header("www-authenticate"), Some("Bearer"));
+    assert!(app.received().is_empty());
+}
+
+#[test]
 fn class_37_what_the_service_is_shown_is_in_no_log_and_no_body() {
     let app = Upstream::echo();
     let failing = Upstream::says(answer("500 Oops", "X-Debug: Bearer hunter2\r\n", "you sent Bearer hunter2"));
