@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::claim_rules::Claims;
 use super::expression::Prepared;
+use super::realm::Enforcement;
 use super::single_use::{Once, UsedTokens};
 use crate::jose::{Json, Object};
 
@@ -51,7 +52,22 @@ pub struct Identity {
     token: Arc<VerifiedToken>,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// What the token is used up by, if it admits once.
-    once: Option<(Arc<UsedTokens>, Once)>,
+    once: Option<Use>,
+}
+
+/// The use that is made of a token which admits once.
+#[derive(Debug, Clone)]
+pub(super) struct Use {
+    pub used: Arc<UsedTokens>,
+    pub once: Once,
+    pub enforcement: Enforcement,
+}
+
+impl Use {
+    /// A realm in shadow notes the use, and refuses nobody.
+    fn take(&self, now: SystemTime) -> bool {
+        self.used.use_up(&self.once, now) || self.enforcement == Enforcement::Shadow
+    }
 }
 
 impl Identity {
@@ -59,13 +75,13 @@ impl Identity {
         Self { realm, token, headers: Vec::new(), once: None }
     }
 
-    pub(super) fn once(self, once: Option<(Arc<UsedTokens>, Once)>) -> Self {
+    pub(super) fn once(self, once: Option<Use>) -> Self {
         Self { once, ..self }
     }
 
     /// Uses a token up that admits once; `false` if another request was first.
     pub(super) fn use_up(&self, now: SystemTime) -> bool {
-        self.once.as_ref().is_none_or(|(used, once)| used.use_up(once, now))
+        self.once.as_ref().is_none_or(|pending| pending.take(now))
     }
 
     pub(super) fn with_headers(self, headers: Vec<(HeaderName, HeaderValue)>) -> Self {

@@ -21,7 +21,7 @@ pub struct Users {
     file: Watched,
     table: ArcSwap<Table>,
     /// Of passwords that were right; the key is made anew with each process and leaves it never.
-    right: Cache<[u8; 32], ()>,
+    right: Cache<Box<[u8]>, ()>,
     key: hmac::Key,
 }
 
@@ -108,13 +108,13 @@ impl Users {
     }
 
     /// Stands for a password that is right. The hash is in it, so that a new password ends what is remembered of the old.
-    fn mark(&self, name: &str, password: &str, hash: &PasswordHash) -> [u8; 32] {
+    fn mark(&self, name: &str, password: &str, hash: &PasswordHash) -> Box<[u8]> {
         let mut context = hmac::Context::with_key(&self.key);
         for part in [name, password, hash.text()] {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }
-        context.sign().as_ref().try_into().unwrap_or_default()
+        context.sign().as_ref().into()
     }
 }
 

@@ -11,7 +11,7 @@ use super::expression::Expression;
 use super::expression::facts::Facts;
 use super::expression::template::Template;
 use super::expression::text::TextProblem;
-use super::identity::{Identity, VerifiedToken};
+use super::identity::{Identity, Use, VerifiedToken};
 use super::proof::Proof;
 use super::question::Halt;
 use super::reason::Reason;
@@ -155,12 +155,13 @@ impl Realm {
     }
 
     /// What a token is used up by, where each admits once.
-    fn once(&self, claims: &Claims) -> Result<Option<(Arc<UsedTokens>, Once)>, Reason> {
+    fn once(&self, claims: &Claims) -> Result<Option<Use>, Reason> {
         let Some(used) = &self.used else { return Ok(None) };
         let id = claims.json().member("jti").and_then(Json::as_str).ok_or(Reason::ClaimMissing)?;
         let expires = claims.expires_at().ok_or(Reason::ClaimMissing)?;
         let once = Once { id: id.to_owned(), until: expires + self.claims.leeway.as_secs_f64() };
-        if used.contain(&once) { Err(Reason::TokenUsed) } else { Ok(Some((Arc::clone(used), once))) }
+        let pending = Use { used: Arc::clone(used), once, enforcement: self.enforcement };
+        if pending.used.contain(&pending.once) { Err(Reason::TokenUsed) } else { Ok(Some(pending)) }
     }
 
     /// The verified content of a token: from the cache, or by verifying it now.

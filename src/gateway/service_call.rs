@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName};
+use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error, ErrorType, Result};
+use pingora_core::{Error, ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
 use super::context::RequestContext;
@@ -138,10 +138,11 @@ fn head_of(
     if head.headers.contains_key(COOKIE) {
         headers::join_cookies(&mut head)?;
     }
-    let uri = target.uri();
-    head.insert_header(X_ORIGINAL_URI, uri.as_str())?;
+    // Octets beyond ASCII may stand in a query, and go on as they are.
+    let uri = HeaderValue::from_bytes(target.uri().as_bytes()).or_err(ErrorType::InvalidHTTPHeader, "its URI")?;
+    head.insert_header(X_ORIGINAL_URI, uri.clone())?;
     head.insert_header(X_ORIGINAL_METHOD, arrival.head.method.as_str())?;
-    head.insert_header(X_FORWARDED_URI, uri.as_str())?;
+    head.insert_header(X_FORWARDED_URI, uri)?;
     head.insert_header(X_FORWARDED_METHOD, arrival.head.method.as_str())?;
     headers::set_forwarded(&mut head, &forwarded(arrival, target, context))?;
     // Another id each time would make every request another one.

@@ -88,6 +88,16 @@ fn the_service_sees_the_request_in_our_words_and_never_its_body() {
 }
 
 #[test]
+fn an_address_beyond_ascii_reaches_the_service_as_the_application_will_see_it() {
+    let site = Site::saying(GOOD, "");
+    for (target, seen) in [("/%C3%BC?q=%C3%BC", "/%C3%BC?q=%C3%BC"), ("/x?q=\u{fc}", "/x?q=\u{fc}")] {
+        assert_eq!(site.gateway.send(&Request::get(target)).status, 200, "{target}");
+        assert_eq!(site.verifier.last().head.values("x-original-uri"), [seen]);
+        assert!(site.app.last().head.start.contains(seen));
+    }
+}
+
+#[test]
 fn class_23_a_service_that_names_nobody_admits_with_no_identity_at_all() {
     let site = Site::saying(&answer("204 No Content", "", ""), "");
     for spelling in ["X-User-ID", "x_user_id", "X-User_Id"] {

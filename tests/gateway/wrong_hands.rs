@@ -104,6 +104,20 @@ fn who_is_refused_for_another_reason_has_used_nothing_up() {
 }
 
 #[test]
+fn in_shadow_a_second_use_is_told_and_admitted() {
+    let issuer = Issuer::of("ES256");
+    let gateway = with_realm(&issuer, "single_use: true, shadow: true").start();
+    let token = issuer.token(&claims(&json!({})));
+    let statuses: Vec<_> = (0..3)
+        .map(|_| {
+            let answer = gateway.send(&Request::get("/").bearer(&token));
+            (answer.status, gateway.line_of(&answer)["auth_reason"].clone())
+        })
+        .collect();
+    assert_eq!(statuses, [(200, Value::Null), (200, json!("token_used")), (200, json!("token_used"))]);
+}
+
+#[test]
 fn class_35_another_page_changes_nothing_with_the_cookie_of_a_client() {
     let issuer = Issuer::of("ES256");
     let realm = "token: [{ cookie: session }, bearer], allowed_origins: ['https://app.example.com']";
