@@ -25,6 +25,7 @@ test-tools: deps ## Install what the tests need
 	bash tests/fixtures/install "$(TOOLS)"
 
 test: test-tools ## Install what the tests need and run all of them
+	cargo build --examples
 	PORTCULLIS_TEST_TOOLS="$(TOOLS)" cargo test --all-targets
 
 lint: deps ## Format, clippy, documentation

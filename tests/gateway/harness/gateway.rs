@@ -42,7 +42,7 @@ impl Prepared {
     /// Runs an example of the library in the place of the binary.
     pub fn example(mut self, name: &str) -> Self {
         self.program = binary().parent().unwrap().join("examples").join(name);
-        assert!(self.program.exists(), "{} is built by cargo test", self.program.display());
+        assert!(self.program.exists(), "{} is not there: run make test", self.program.display());
         self
     }
 
