@@ -12,6 +12,7 @@ use super::yaml::Node;
 mod access;
 mod action;
 mod body;
+mod cors;
 mod forward_auth;
 mod headers;
 mod json;

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 
 use super::place::Located;
 
+mod cors;
 mod forward_auth;
 mod keys;
 mod listener;
@@ -19,6 +20,7 @@ mod realm;
 mod response;
 mod upstream;
 
+pub use cors::{Cors, Credentials, Origins};
 pub use forward_auth::{ForwardAuth, OnDenied};
 pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, SecretEncoding, WeakKeys};
 pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};

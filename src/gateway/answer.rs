@@ -9,13 +9,14 @@ use http::header::{
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
+use super::cors;
 use super::headers::{X_REQUEST_ID, rendered};
 use super::page_load::{DEPENDS_ON, is_page_load, prefers_json};
 use crate::auth::challenge::Challenge;
 use crate::auth::expression::facts::Facts;
 use crate::auth::forward_auth::ServiceAnswer;
 use crate::auth::{Denial, Grant, Scheme};
-use crate::snapshot::{Answers, CustomAnswer, Fixed, ResponseHeaders};
+use crate::snapshot::{Answers, Cors, CustomAnswer, Fixed, ResponseHeaders};
 
 /// A refused request whose body is no longer than this keeps its connection.
 const MOST_DRAINED: usize = 64 * 1024;
@@ -52,6 +53,19 @@ impl OwnAnswer {
         let mut answer = Self::new(status, "text/plain; charset=utf-8", Bytes::new())?;
         answer.head.insert_header(LOCATION, to)?;
         Ok(answer)
+    }
+
+    /// An answer that is a head alone.
+    pub fn bodiless(head: ResponseHeader) -> Self {
+        Self { head, body: Bytes::new() }
+    }
+
+    /// Says whose pages may read it.
+    pub fn readable_by(mut self, rules: Option<&Cors>, request: &RequestHeader) -> pingora_core::Result<Self> {
+        if let Some(rules) = rules {
+            cors::dress(rules, request, &mut self.head)?;
+        }
+        Ok(self)
     }
 
     /// A refusal: as the configuration or a service says, else as a problem document or a line of text; never more than

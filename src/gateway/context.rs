@@ -73,8 +73,8 @@ pub enum Progress {
     Turned {
         /// The target, if it could be read.
         target: Option<Target>,
-        /// The reason, if it was refused.
-        denial: Option<Denial>,
+        /// Why.
+        turn: Turn,
     },
     /// A location refuses it.
     Denied {
@@ -94,6 +94,17 @@ pub enum Progress {
         /// The permission.
         grant: Grant,
     },
+}
+
+/// Why a request was turned before anybody was asked whether it may pass.
+#[derive(Debug)]
+pub enum Turn {
+    /// The listener sends it to https.
+    ToHttps,
+    /// It asks what a page of another origin may do.
+    Preflight,
+    /// It is refused.
+    Refused(Denial),
 }
 
 /// The servers that were tried.
@@ -151,7 +162,8 @@ impl Progress {
     pub fn denial(&self) -> Option<&Denial> {
         match self {
             Self::Received | Self::Granted { .. } => None,
-            Self::Turned { denial, .. } => denial.as_ref(),
+            Self::Turned { turn: Turn::Refused(denial), .. } => Some(denial),
+            Self::Turned { turn: Turn::ToHttps | Turn::Preflight, .. } => None,
             Self::Denied { denial, .. } => Some(denial),
         }
     }

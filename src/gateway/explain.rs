@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use pingora_core::{ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
-use super::context::{Progress, RequestContext};
+use super::context::{Progress, RequestContext, Turn};
 use super::headers;
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
@@ -130,8 +130,11 @@ fn head_of(question: &Question) -> Result<RequestHeader> {
 
 fn outcome(context: &RequestContext) -> Outcome {
     match &context.progress {
-        Progress::Received | Progress::Turned { denial: None, .. } => Outcome::RedirectedToHttps,
-        Progress::Turned { denial: Some(denial), .. } | Progress::Denied { denial, .. } => Outcome::Refused {
+        Progress::Received | Progress::Turned { turn: Turn::ToHttps, .. } => Outcome::RedirectedToHttps,
+        Progress::Turned { turn: Turn::Preflight, .. } => {
+            Outcome::Admitted { action: "answered by the gateway: what a page of another origin may do".to_owned() }
+        }
+        Progress::Turned { turn: Turn::Refused(denial), .. } | Progress::Denied { denial, .. } => Outcome::Refused {
             status: denial.status,
             reason: denial.reason.code(),
             meaning: denial.reason.meaning(),

@@ -9,7 +9,8 @@ use pingora_http::RequestHeader;
 use serde_json::json;
 
 use super::answer::OwnAnswer;
-use super::context::{Progress, RequestContext};
+use super::context::{Progress, RequestContext, Turn};
+use super::cors;
 use super::headers::{self, Forwarded};
 use super::inquiry::Inquirer;
 use super::target::Target;
@@ -18,7 +19,7 @@ use crate::auth::trace::{Step, Trace};
 use crate::auth::{Decision, Denial, Grant, Reason, Request, Scheme};
 use crate::path::EncodedSeparators;
 use crate::route::{Found, ListenerId};
-use crate::snapshot::{Action, Answers, EncodedSlash, Location, RedirectToHttps, ResponseHeaders, Snapshot};
+use crate::snapshot::{Action, Answers, Cors, EncodedSlash, Location, RedirectToHttps, ResponseHeaders, Snapshot};
 
 /// A request, as it came in.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +56,13 @@ pub async fn judge<T: Trace>(
         && !is_excepted(redirect, target.path.as_str())
     {
         return to_https(redirect, target, arrival, context).map(Some);
+    }
+    if let Some(asked) = cors::preflight_for(arrival.head)
+        && let Found::Target(location) =
+            snapshot.routes.find(arrival.listener, &target.host, target.path.as_str(), &asked)
+        && let Some(rules) = &location.cors
+    {
+        return preflight(rules, location, target, arrival, context).map(Some);
     }
     match snapshot.routes.find(arrival.listener, &target.host, target.path.as_str(), &arrival.head.method) {
         Found::Nothing => turned(Some(target), Denial::of(Reason::NoLocation), arrival, context).map(Some),
@@ -99,12 +107,34 @@ fn to_https(
     }
     let port = if redirect.port == 443 { String::new() } else { format!(":{}", redirect.port) };
     let to = format!("https://{}{port}{}", target.host, target.uri());
-    context.progress = Progress::Turned { target: Some(target), denial: None };
+    context.progress = Progress::Turned { target: Some(target), turn: Turn::ToHttps };
     let answer = match HeaderValue::from_str(&to) {
         Ok(to) => OwnAnswer::redirect(redirect.status, to)?,
         Err(_) => return failure(arrival, context, &Denial::of(Reason::InternalError)),
     };
     dressed(answer, arrival, context)
+}
+
+/// What a page of another origin may do, which is asked before it does: no methods and no access are looked at.
+fn preflight(
+    rules: &Cors,
+    location: &Arc<Location>,
+    target: Target,
+    arrival: &Arrival<'_>,
+    context: &mut RequestContext,
+) -> Result<OwnAnswer> {
+    let Some(head) = cors::preflight(rules, arrival.head)? else {
+        let denial = Denial::of(Reason::OriginRefused);
+        let answer = failure_at(location, arrival, &target, context, &denial)?;
+        context.progress = Progress::Turned { target: Some(target), turn: Turn::Refused(denial) };
+        return Ok(answer);
+    };
+    let request = request_of(arrival, &target, context);
+    let answer =
+        OwnAnswer::bodiless(head).dressed(&location.response_headers, &Facts::of(&request), &context.request_id)?;
+    let answer = answer.readable_by(Some(rules), arrival.head)?;
+    context.progress = Progress::Turned { target: Some(target), turn: Turn::Preflight };
+    Ok(answer)
 }
 
 /// A request that no location is asked about.
@@ -114,7 +144,7 @@ fn turned(
     arrival: &Arrival<'_>,
     context: &mut RequestContext,
 ) -> Result<OwnAnswer> {
-    context.progress = Progress::Turned { target, denial: Some(denial.clone()) };
+    context.progress = Progress::Turned { target, turn: Turn::Refused(denial.clone()) };
     failure(arrival, context, &denial)
 }
 
@@ -138,7 +168,7 @@ async fn enter<T: Trace>(
             } else {
                 answer
             };
-            context.progress = Progress::Turned { target: Some(target), denial: Some(denial) };
+            context.progress = Progress::Turned { target: Some(target), turn: Turn::Refused(denial) };
             Ok(Some(answer))
         }
         Err(denial) => {
@@ -312,16 +342,22 @@ pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts:
 
 fn dressed(answer: OwnAnswer, arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
     let (_, edits) = manners(context.progress.location(), &context.edition.snapshot);
-    with_facts(arrival, context, |facts| answer.dressed(edits, facts, &context.request_id))
+    let answer = with_facts(arrival, context, |facts| answer.dressed(edits, facts, &context.request_id))?;
+    answer.readable_by(cors_of(context.progress.location()), arrival.head)
+}
+
+fn cors_of(location: Option<&Arc<Location>>) -> Option<&Cors> {
+    location.and_then(|location| location.cors.as_ref())
 }
 
 /// The answer to a request that failed where it is now.
 pub fn failure(arrival: &Arrival<'_>, context: &RequestContext, denial: &Denial) -> Result<OwnAnswer> {
     let (answers, edits) = manners(context.progress.location(), &context.edition.snapshot);
-    with_facts(arrival, context, |facts| {
+    let answer = with_facts(arrival, context, |facts| {
         let answer = OwnAnswer::refusal(denial, answers, arrival.head, facts)?;
         answer.dressed(edits, facts, &context.request_id)
-    })
+    })?;
+    answer.readable_by(cors_of(context.progress.location()), arrival.head)
 }
 
 fn failure_at(
@@ -335,7 +371,7 @@ fn failure_at(
     let request = request_of(arrival, target, context);
     let facts = Facts::of(&request);
     let answer = OwnAnswer::refusal(denial, answers, arrival.head, &facts)?;
-    answer.dressed(edits, &facts, &context.request_id)
+    answer.dressed(edits, &facts, &context.request_id)?.readable_by(location.cors.as_ref(), arrival.head)
 }
 
 /// How answers look: at a location, or where none is known.

@@ -6,6 +6,7 @@ mod admin;
 mod answer;
 mod client_stream;
 mod context;
+mod cors;
 mod drain;
 pub mod explain;
 mod headers;

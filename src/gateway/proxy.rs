@@ -15,7 +15,8 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
 use super::access_log::LogSender;
 use super::answer;
-use super::context::{Progress, RequestContext};
+use super::context::{Progress, RequestContext, Turn};
+use super::cors;
 use super::headers::{self, X_REQUEST_ID};
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
@@ -244,7 +245,11 @@ impl ProxyHttp for Proxy {
         }
         judge::with_facts(&self.arrival(session, context)?, context, |facts| {
             answer::dress(response, &location.response_headers, facts)
-        })
+        })?;
+        match &location.cors {
+            Some(rules) => cors::dress(rules, session.req_header(), response),
+            None => Ok(()),
+        }
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
@@ -319,9 +324,11 @@ impl Proxy {
     fn count_decision(&self, context: &RequestContext) {
         let (realm, reason) = match &context.progress {
             Progress::Received => return,
-            Progress::Turned { denial, .. } => {
-                ("", denial.as_ref().map_or("redirected", |denial| denial.reason.code()))
-            }
+            Progress::Turned { turn, .. } => match turn {
+                Turn::ToHttps => ("", "redirected"),
+                Turn::Preflight => ("", "preflight"),
+                Turn::Refused(denial) => ("", denial.reason.code()),
+            },
             Progress::Denied { denial, .. } => (denial.realm.as_deref().unwrap_or_default(), denial.reason.code()),
             Progress::Granted { grant, .. } => {
                 if let Some(shadowed) = grant.shadowed() {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
+use super::cors::Cors;
 use super::response::{Answers, Fixed, ResponseHeaders};
 use crate::auth::Gate;
 use crate::auth::credential::TokenSource;
@@ -30,6 +31,8 @@ pub struct Location {
     pub encoded_slash: EncodedSlash,
     /// Headers set or removed in every response.
     pub response_headers: ResponseHeaders,
+    /// Whose pages may ask and read.
+    pub cors: Option<Cors>,
     /// The gateway's own answers here.
     pub answers: Answers,
 }

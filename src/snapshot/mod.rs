@@ -1,6 +1,7 @@
 //! What does the process run? One immutable value, loaded once per request.
 
 mod compile;
+mod cors;
 mod location;
 mod response;
 mod upstream;
@@ -18,6 +19,7 @@ use crate::keys::{KeySource, PerRequestSource};
 use crate::route::RouteTable;
 
 pub use compile::{Compiled, Environment, compile, key_source_name};
+pub use cors::{Cors, Credentials, Origins};
 pub use location::{Action, EncodedSlash, HeaderEdit, Location, Methods, Redirect, TokenRemoval};
 pub use response::{Answers, CustomAnswer, Fixed, ResponseHeaders};
 pub use upstream::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};

@@ -8,6 +8,7 @@ mod auth_jwt;
 mod basic;
 mod browser;
 mod cli;
+mod cors;
 mod encrypted;
 mod explain;
 mod firewall;

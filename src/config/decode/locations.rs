@@ -3,6 +3,7 @@
 use super::super::schema::{Access, EncodedSlash, Location, Match, PathMatch};
 use super::access::access;
 use super::action::action;
+use super::cors::cors;
 use super::headers;
 use super::list::{list, methods};
 use super::matcher::matcher;
@@ -11,7 +12,7 @@ use super::scalar::{located, request_path, word};
 use super::{Decoder, Section, Value};
 
 /// Keys of a location that are part of the language and not built yet.
-pub(super) const NOT_BUILT: &[&str] = &["cors", "limit", "websocket", "close_at_expiry", "compress"];
+pub(super) const NOT_BUILT: &[&str] = &["limit", "websocket", "close_at_expiry", "compress"];
 
 const NOBODY_NAMED: &str = "every location says who may enter: add \"access: public\" or a realm";
 
@@ -41,6 +42,7 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
     });
     let slashes = [("keep", EncodedSlash::Keep), ("refuse", EncodedSlash::Refuse)];
     let encoded_slash = section.optional("encoded_slash", decoder, word(&slashes));
+    let cors = section.optional("cors", decoder, cors);
     let responses = section.optional("responses", decoder, responses);
     let place = section.place();
     section.close(NOT_BUILT, decoder);
@@ -56,6 +58,7 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
         response_headers: response_headers.unwrap_or_default(),
         replace_prefix,
         encoded_slash: encoded_slash.unwrap_or(EncodedSlash::Refuse),
+        cors,
         responses: responses.unwrap_or_default(),
     })
 }

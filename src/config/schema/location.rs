@@ -6,7 +6,7 @@ use http::Method;
 
 use super::super::place::{Located, Place};
 use super::super::value::{Cidr, HostPattern};
-use super::{CustomResponse, HeaderTemplate, Respond};
+use super::{Cors, CustomResponse, HeaderTemplate, Respond};
 
 /// Which request goes where, and who may send it.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Location {
     pub replace_prefix: Option<Located<String>>,
     /// What happens with `%2F` and `%5C` in a path.
     pub encoded_slash: EncodedSlash,
+    /// Whose pages may ask and read; `None`: the gateway has no word in it.
+    pub cors: Option<Cors>,
     /// What the gateway's own answers look like here.
     pub responses: Vec<CustomResponse>,
 }

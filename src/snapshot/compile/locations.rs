@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use http::Method;
+use http::{HeaderValue, Method};
 use regex::Regex;
 
 use super::access::{known_after, realms_of};
@@ -15,8 +15,10 @@ use crate::config::schema::{self, ForwardPassword, ForwardToken, PathMatch};
 use crate::config::value::HostPattern;
 use crate::config::{Config, Located};
 use crate::route::{Conditions, HostRule, ListenerId, PathRule, RouteTable};
+use crate::snapshot::cors::method_list;
 use crate::snapshot::{
-    Action, Answers, EncodedSlash, Location, Methods, Redirect, ResponseHeaders, TokenRemoval, UpstreamSpec,
+    Action, Answers, Cors, Credentials, EncodedSlash, Location, Methods, Origins, Redirect, ResponseHeaders,
+    TokenRemoval, UpstreamSpec,
 };
 
 impl Compiler<'_> {
@@ -130,6 +132,7 @@ impl Compiler<'_> {
                 schema::EncodedSlash::Keep => EncodedSlash::Keep,
             },
             response_headers: headers.with_location(response_headers),
+            cors: written.cors.as_ref().and_then(|cors| compiled_cors(cors, written)),
             answers,
         })
     }
@@ -194,6 +197,29 @@ fn forwards_password(access: &schema::Access) -> bool {
 /// Where a password stands (RFC 7617 §2).
 fn password() -> TokenSource {
     TokenSource::Header { name: http::header::AUTHORIZATION, scheme: Some("Basic".to_owned()) }
+}
+
+/// The headers that say it, made once.
+fn compiled_cors(cors: &schema::Cors, location: &schema::Location) -> Option<Cors> {
+    let usual = Methods::Usual;
+    let methods = match (&cors.methods, &location.methods) {
+        (Some(methods), _) | (None, Some(methods)) => method_list(methods),
+        (None, None) => method_list(usual.allowed()),
+    };
+    let names: Vec<&str> = cors.headers.iter().map(|name| name.as_str()).collect();
+    Some(Cors {
+        origins: match &cors.origins {
+            schema::Origins::Any => Origins::Any,
+            schema::Origins::These(origins) => Origins::These(origins.clone()),
+        },
+        methods: methods?,
+        headers: (!names.is_empty()).then(|| HeaderValue::from_str(&names.join(", ")).ok()).flatten(),
+        credentials: match cors.credentials {
+            schema::Credentials::Allow => Credentials::Allow,
+            schema::Credentials::Omit => Credentials::Omit,
+        },
+        max_age: cors.max_age.map(|age| age.as_secs().into()),
+    })
 }
 
 fn is_removed(forward: ForwardToken, source: &TokenSource) -> bool {
