@@ -34,7 +34,7 @@ const PARTS: &[Part] = &[
     Part {
         path: "snapshot",
         modules: &["config", "jose", "keys", "auth", "route", "path", "watched"],
-        crates: &["arc_swap"],
+        crates: &["arc_swap", "quick_cache"],
     },
     Part {
         path: "gateway",
@@ -69,6 +69,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("aws_lc_rs", "cli/token/signing_key.rs"),
     ("quick_cache", "auth/verified_cache.rs"),
     ("quick_cache", "auth/service_cache.rs"),
+    ("quick_cache", "snapshot/limit.rs"),
     ("quick_cache", "auth/passwords.rs"),
     ("quick_cache", "keys/per_request.rs"),
     ("ureq", "keys/fetch.rs"),

@@ -69,6 +69,7 @@ reasons! {
     HeadersTooLarge "headers_too_large" 431 "The request's headers are larger than the listener's limit.",
     RequestTimeout "request_timeout" 408 "The client did not send its request in time.",
     RequestMalformed "request_malformed" 400 "The request's body is not in the form that its headers announce, or in a coding that cannot be passed on.",
+    RateLimited "rate_limited" 429 "The caller asks more often than the location allows.",
     UpstreamUnavailable "upstream_unavailable" 502 "No server of the upstream could be reached.",
     UpstreamTimeout "upstream_timeout" 504 "The upstream did not answer in time.",
     InternalError "internal_error" 500 "The gateway failed; the error log says how.",

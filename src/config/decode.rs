@@ -17,6 +17,7 @@ mod forward_auth;
 mod headers;
 mod json;
 mod keys;
+mod limit;
 mod list;
 mod listeners;
 mod locations;

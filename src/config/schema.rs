@@ -24,7 +24,7 @@ pub use cors::{Cors, Credentials, Origins};
 pub use forward_auth::{ForwardAuth, OnDenied};
 pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, SecretEncoding, WeakKeys};
 pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};
-pub use location::{Access, Action, Basic, EncodedSlash, ForwardPassword, Location, Match, NoToken, PathMatch};
+pub use location::{Access, Action, Basic, EncodedSlash, ForwardPassword, Limit, Location, Match, NoToken, PathMatch};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
 pub use realm::{
     Compression, Encryption, Enforcement, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind, TokenSource,

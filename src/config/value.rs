@@ -13,5 +13,5 @@ pub use address::{ServerAddress, server_address, socket_address};
 pub use cidr::{Cidr, cidr};
 pub use header::{cookie_name, header_name, media_type, method, scheme};
 pub use host::{HostPattern, host_name, host_pattern};
-pub use quantity::{duration, number, size};
+pub use quantity::{duration, number, rate, size};
 pub use url::{ServiceTransport, ServiceUrl, Transport, http_url, origin, service_url};

@@ -1,10 +1,12 @@
 //! How does the gateway answer for itself? Status, body and headers of everything that no upstream said.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue, LOCATION, SET_COOKIE, VARY,
-    WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    SET_COOKIE, VARY, WWW_AUTHENTICATE,
 };
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
@@ -16,12 +18,12 @@ use crate::auth::challenge::Challenge;
 use crate::auth::expression::facts::Facts;
 use crate::auth::forward_auth::ServiceAnswer;
 use crate::auth::{Denial, Grant, Scheme};
-use crate::snapshot::{Answers, Cors, CustomAnswer, Fixed, ResponseHeaders};
+use crate::snapshot::{Answers, Cors, CustomAnswer, Fixed, Rate, ResponseHeaders};
 
 /// A refused request whose body is no longer than this keeps its connection.
 const MOST_DRAINED: usize = 64 * 1024;
 /// A client that sends its refused body more slowly than this loses its connection.
-const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(5);
+const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// A complete answer, not sent yet.
 #[derive(Debug)]
@@ -141,6 +143,16 @@ impl OwnAnswer {
     pub fn allowing(mut self, methods: &[Method]) -> pingora_core::Result<Self> {
         let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
         self.head.insert_header(ALLOW, names.join(", "))?;
+        Ok(self)
+    }
+
+    /// Says when to come again (RFC 9110 §10.2.3), and how often (draft-ietf-httpapi-ratelimit-headers-10).
+    pub fn after(mut self, wait: Duration, rate: &Rate) -> pingora_core::Result<Self> {
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+        self.head.insert_header(RETRY_AFTER, seconds)?;
+        let policy = format!("\"default\";q={};w={}", rate.requests, rate.per.as_secs());
+        self.head.insert_header("RateLimit-Policy", policy)?;
+        self.head.insert_header("RateLimit", format!("\"default\";r=0;t={seconds}"))?;
         Ok(self)
     }
 

@@ -15,6 +15,7 @@ use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
 use super::live::Edition;
 use super::metrics::Metrics;
+use super::outbound;
 use super::peer::Provenance;
 use crate::auth::Scheme;
 use crate::auth::challenge::Challenge;
@@ -161,7 +162,7 @@ fn sent(arrival: &Arrival<'_>, context: &RequestContext) -> Result<Vec<(String, 
     }
     let mut upstream = arrival.head.clone();
     headers::strip_hop_by_hop(&mut upstream);
-    judge::for_upstream(arrival, &mut upstream, context)?;
+    outbound::for_upstream(arrival, &mut upstream, context)?;
     let secrets = &context.edition.snapshot.secrets;
     let shown = upstream.headers.iter().map(|(name, value)| {
         let value = if secrets.hides_header(name) { MASK.into() } else { String::from_utf8_lossy(value.as_bytes()) };

@@ -1,6 +1,7 @@
 //! What becomes of a request? From its head to an answer of ours, or to the permission to send it on.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -11,15 +12,18 @@ use serde_json::json;
 use super::answer::OwnAnswer;
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
-use super::headers::{self, Forwarded};
+use super::headers;
 use super::inquiry::Inquirer;
+use super::outbound;
 use super::target::Target;
 use crate::auth::expression::facts::Facts;
 use crate::auth::trace::{Step, Trace};
 use crate::auth::{Decision, Denial, Grant, Reason, Request, Scheme};
 use crate::path::EncodedSeparators;
 use crate::route::{Found, ListenerId};
-use crate::snapshot::{Action, Answers, Cors, EncodedSlash, Location, RedirectToHttps, ResponseHeaders, Snapshot};
+use crate::snapshot::{
+    Action, Allowance, Answers, Cors, EncodedSlash, Location, Rate, RedirectToHttps, ResponseHeaders, Snapshot,
+};
 
 /// A request, as it came in.
 #[derive(Debug, Clone, Copy)]
@@ -177,6 +181,13 @@ async fn enter<T: Trace>(
             Ok(Some(answer))
         }
         Ok(grant) => {
+            let allowance = count(location, &target, arrival, context, &grant);
+            if let Some((rate, Allowance::TooSoon { wait })) = allowance {
+                let denial = Denial::of(Reason::RateLimited);
+                let answer = failure_at(location, arrival, &target, context, &denial)?.after(wait, rate)?;
+                context.progress = Progress::Denied { target, location: Arc::clone(location), denial };
+                return Ok(Some(answer));
+            }
             context.progress = Progress::Granted { target, location: Arc::clone(location), grant };
             act(location, arrival, context)
         }
@@ -207,6 +218,23 @@ async fn decide<T: Trace>(
             }
         }
     }
+}
+
+/// Counts a request that may pass. Who has no key is counted by address; a caller without address, with all such.
+fn count<'l>(
+    location: &'l Location,
+    target: &Target,
+    arrival: &Arrival<'_>,
+    context: &RequestContext,
+    grant: &Grant,
+) -> Option<(&'l Rate, Allowance)> {
+    let limit = location.limit.as_ref()?;
+    let request = request_of(arrival, target, context);
+    let facts = Facts { identity: grant.identity(), service: grant.service(), ..Facts::of(&request) };
+    let key = limit.key.render(&facts).ok().flatten().filter(|key| !key.is_empty());
+    let key = key.unwrap_or_else(|| context.client.map_or_else(String::new, |client| client.to_string()).into());
+    let now = context.received.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Some((limit.counts.rate(), limit.counts.count(&key, now)))
 }
 
 /// What a location refuses before it asks who is calling.
@@ -243,7 +271,7 @@ fn act(location: &Location, arrival: &Arrival<'_>, context: &RequestContext) -> 
 fn echo(arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
     let mut sent = arrival.head.clone();
     headers::strip_hop_by_hop(&mut sent);
-    for_upstream(arrival, &mut sent, context)?;
+    outbound::for_upstream(arrival, &mut sent, context)?;
     let mut shown = serde_json::Map::new();
     for name in sent.headers.keys() {
         let values: Vec<_> =
@@ -254,56 +282,6 @@ fn echo(arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
     let text = json!({ "method": sent.method.as_str(), "uri": uri, "headers": shown });
     let text = serde_json::to_vec_pretty(&text).unwrap_or_default();
     OwnAnswer::new(200, "application/json", Bytes::from([text.as_slice(), b"\n"].concat()))
-}
-
-/// Makes of the client's head what the upstream gets: again for every attempt, and the identity last of all.
-pub fn for_upstream(arrival: &Arrival<'_>, upstream: &mut RequestHeader, context: &RequestContext) -> Result<()> {
-    let Progress::Granted { target, location, grant } = &context.progress else {
-        return Err(pingora_core::Error::explain(
-            pingora_core::ErrorType::InternalError,
-            "a request without a grant was to be sent on",
-        ));
-    };
-    let names = &context.edition.snapshot.identity_names;
-    headers::strip_client_claims(upstream, names);
-    headers::remove_tokens(upstream, &location.removed_tokens)?;
-    headers::join_cookies(upstream)?;
-    let path = location.upstream_path(target.path.as_str());
-    let uri = match headers::query_without(target.query.as_deref(), &location.removed_tokens) {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
-    };
-    upstream.set_raw_path(uri.as_bytes())?;
-    set_host(upstream, target, location, context)?;
-    let forwarded = Forwarded {
-        client: context.client,
-        chain: context.forwarded_for.as_deref(),
-        scheme: arrival.scheme.as_str(),
-        authority: &target.authority,
-        request_id: &context.request_id,
-    };
-    headers::set_forwarded(upstream, &forwarded)?;
-    with_facts(arrival, context, |facts| headers::edit(upstream, &location.request_headers, facts))?;
-    headers::set_identity(upstream, names, grant)
-}
-
-/// The host of the upstream's configuration, else the client's, else the server's own name.
-fn set_host(
-    upstream: &mut RequestHeader,
-    target: &Target,
-    location: &Location,
-    context: &RequestContext,
-) -> Result<()> {
-    let configured = match location.action {
-        Action::Upstream(place) => context.edition.pools.get(place).and_then(|pool| pool.spec().host.clone()),
-        Action::Respond { .. } | Action::Redirect(_) | Action::Echo => None,
-    };
-    let host = match (configured, target.authority.as_str()) {
-        (Some(host), _) => host,
-        (None, "") => context.attempts.tried.last().map_or_else(|| "localhost".to_owned(), ToString::to_string),
-        (None, authority) => authority.to_owned(),
-    };
-    upstream.insert_header(http::header::HOST, host)
 }
 
 /// What expressions see of a request that has a target.

@@ -16,6 +16,7 @@ mod key_fetch;
 pub mod live;
 mod log_line;
 pub mod metrics;
+mod outbound;
 mod page_load;
 mod peer;
 mod pool;

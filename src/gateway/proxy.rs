@@ -23,6 +23,7 @@ use super::judge::{self, Arrival};
 use super::live::Live;
 use super::log_line::{self, Exchange};
 use super::metrics::Metrics;
+use super::outbound;
 use super::peer::Provenance;
 use super::pool::Pool;
 use crate::auth::trace::NoTrace;
@@ -215,7 +216,7 @@ impl ProxyHttp for Proxy {
         upstream: &mut RequestHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        judge::for_upstream(&self.arrival(session, context)?, upstream, context)
+        outbound::for_upstream(&self.arrival(session, context)?, upstream, context)
     }
 
     async fn upstream_response_filter(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderName, Method};
 
 use super::cors::Cors;
+use super::limit::Limit;
 use super::response::{Answers, Fixed, ResponseHeaders};
 use crate::auth::Gate;
 use crate::auth::credential::TokenSource;
@@ -33,6 +34,8 @@ pub struct Location {
     pub response_headers: ResponseHeaders,
     /// Whose pages may ask and read.
     pub cors: Option<Cors>,
+    /// How often one caller may ask.
+    pub limit: Option<Limit>,
     /// The gateway's own answers here.
     pub answers: Answers,
 }

@@ -2,6 +2,7 @@
 
 mod compile;
 mod cors;
+mod limit;
 mod location;
 mod response;
 mod upstream;
@@ -20,6 +21,7 @@ use crate::route::RouteTable;
 
 pub use compile::{Compiled, Environment, compile, key_source_name};
 pub use cors::{Cors, Credentials, Origins};
+pub use limit::{Allowance, Counts, Limit, Rate};
 pub use location::{Action, EncodedSlash, HeaderEdit, Location, Methods, Redirect, TokenRemoval};
 pub use response::{Answers, CustomAnswer, Fixed, ResponseHeaders};
 pub use upstream::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};
@@ -49,6 +51,8 @@ pub struct Snapshot {
     pub users: Vec<Arc<Users>>,
     /// Keys that requests name.
     pub per_request_sources: Vec<Arc<PerRequestSource>>,
+    /// What was counted for limits.
+    pub counts: Vec<Arc<Counts>>,
     /// What a line of the access log looks like.
     pub log_format: LogFormat,
 }

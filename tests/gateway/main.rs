@@ -23,6 +23,7 @@ mod limits;
 mod observability;
 mod openid;
 mod pingora_traps;
+mod rate_limits;
 mod refusals;
 mod reload;
 mod remote_keys;

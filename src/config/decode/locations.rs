@@ -5,6 +5,7 @@ use super::access::access;
 use super::action::action;
 use super::cors::cors;
 use super::headers;
+use super::limit::limit;
 use super::list::{list, methods};
 use super::matcher::matcher;
 use super::responses::responses;
@@ -12,7 +13,7 @@ use super::scalar::{located, request_path, word};
 use super::{Decoder, Section, Value};
 
 /// Keys of a location that are part of the language and not built yet.
-pub(super) const NOT_BUILT: &[&str] = &["limit", "websocket", "close_at_expiry", "compress"];
+pub(super) const NOT_BUILT: &[&str] = &["websocket", "close_at_expiry", "compress"];
 
 const NOBODY_NAMED: &str = "every location says who may enter: add \"access: public\" or a realm";
 
@@ -43,6 +44,7 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
     let slashes = [("keep", EncodedSlash::Keep), ("refuse", EncodedSlash::Refuse)];
     let encoded_slash = section.optional("encoded_slash", decoder, word(&slashes));
     let cors = section.optional("cors", decoder, cors);
+    let limit = section.optional("limit", decoder, limit);
     let responses = section.optional("responses", decoder, responses);
     let place = section.place();
     section.close(NOT_BUILT, decoder);
@@ -59,6 +61,7 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
         replace_prefix,
         encoded_slash: encoded_slash.unwrap_or(EncodedSlash::Refuse),
         cors,
+        limit,
         responses: responses.unwrap_or_default(),
     })
 }

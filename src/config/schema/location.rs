@@ -1,6 +1,7 @@
 //! What may an operator write about which request goes where, and who may send it?
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::Method;
 
@@ -33,8 +34,23 @@ pub struct Location {
     pub encoded_slash: EncodedSlash,
     /// Whose pages may ask and read; `None`: the gateway has no word in it.
     pub cors: Option<Cors>,
+    /// How often one caller may ask; `None`: as often as it likes.
+    pub limit: Option<Limit>,
     /// What the gateway's own answers look like here.
     pub responses: Vec<CustomResponse>,
+}
+
+/// How often one caller may ask.
+#[derive(Debug)]
+pub struct Limit {
+    /// Template of who is counted as one.
+    pub key: Located<String>,
+    /// Requests
+    pub requests: u32,
+    /// in this time,
+    pub per: Duration,
+    /// and so many at once.
+    pub burst: u32,
 }
 
 /// Which requests a location is for.

@@ -49,6 +49,24 @@ pub fn size(text: &str) -> Result<u64, String> {
     amount.checked_mul(octets).ok_or_else(|| format!("{} is too large", quoted(text)))
 }
 
+/// `100/s`, `30/m`, `1000/h`: so many requests in that time, at most a million.
+///
+/// # Errors
+/// Words that say what is wrong.
+pub fn rate(text: &str) -> Result<(u32, Duration), String> {
+    let expected = || format!("expected a rate like 100/s, 30/m or 1000/h, found {}", quoted(text));
+    let (requests, unit) = text.split_once('/').ok_or_else(expected)?;
+    let requests = number(requests, 1..=1_000_000).map_err(|_| expected())?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(expected()),
+    };
+    let requests = u32::try_from(requests).map_err(|_| expected())?;
+    Ok((requests, Duration::from_secs(seconds)))
+}
+
 /// A whole number in decimal digits within a range.
 ///
 /// # Errors

@@ -119,7 +119,9 @@ impl Compiler<'_> {
         let answers = answers.with_location(self.answers(&written.responses));
         let action = self.action(&written.action, upstreams, known);
         let replace_prefix = self.replace_prefix(written);
+        let limit = written.limit.as_ref().map(|limit| self.limit(limit, &name(written), known));
         Some(Location {
+            limit: limit.flatten(),
             name: name(written).into(),
             gate: Gate { access: access?, identity_headers },
             methods: written.methods.as_deref().map_or(Methods::Usual, |methods| Methods::Only(with_head(methods))),

@@ -3,6 +3,7 @@
 mod access;
 mod algorithms;
 mod keys;
+mod limits;
 mod locations;
 mod named_keys;
 mod proofs;
@@ -21,7 +22,7 @@ use std::time::SystemTime;
 use self::access::{nets, services_of};
 use self::keys::KeySet;
 pub use self::keys::key_source_name;
-use super::{IdentityNames, Listener, LogFormat, RedirectToHttps, Snapshot};
+use super::{Counts, IdentityNames, Listener, LogFormat, RedirectToHttps, Snapshot};
 use crate::auth::credential::TokenNames;
 use crate::auth::expression::fields::Scope;
 use crate::auth::forward_auth::VerifierService;
@@ -71,6 +72,7 @@ struct Compiler<'c> {
     realms: HashMap<&'c str, Option<Arc<Realm>>>,
     services: HashMap<&'c str, Option<Arc<VerifierService>>>,
     users: Vec<Arc<Users>>,
+    counts: Vec<Arc<Counts>>,
     identity: IdentityNames,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
@@ -85,6 +87,7 @@ impl<'c> Compiler<'c> {
             realms: HashMap::new(),
             services: HashMap::new(),
             users: Vec::new(),
+            counts: Vec::new(),
             identity: identity_names(config),
             problems: Vec::new(),
             warnings: Vec::new(),
@@ -113,6 +116,7 @@ impl<'c> Compiler<'c> {
             secrets,
             upstreams: all_upstreams,
             users: self.users.clone(),
+            counts: self.counts.clone(),
             answers,
             response_headers,
             key_sources: self.key_sets.values().flatten().flat_map(|set| &set.fixed).cloned().collect(),
