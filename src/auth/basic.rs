@@ -55,6 +55,10 @@ impl Basic {
                 Ok(Grant::of(Identity::new(NAME.into(), Arc::new(VerifiedToken::of_user(&credentials.name)))))
             }
             PasswordVerdict::Wrong => Err(self.refuse(Reason::BasicInvalid, request).into()),
+            PasswordVerdict::Unavailable => {
+                let denial = self.refuse(Reason::BasicInvalid, request);
+                Err(Denial { status: 503, challenges: Vec::new(), ..denial }.into())
+            }
         }
     }
 

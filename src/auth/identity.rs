@@ -18,6 +18,8 @@ pub struct VerifiedToken {
     pub(super) algorithm: &'static str,
     pub(super) header: Json,
     pub(super) outer_header: Option<Json>,
+    /// The ids of the keys that proved it, whether it names them or not.
+    pub(super) key_ids: Vec<Box<str>>,
     pub(super) payload: Box<str>,
     pub(super) claims: Claims,
     /// The claims as expressions see them, made when the first one asks.
@@ -32,6 +34,7 @@ impl VerifiedToken {
             algorithm: "",
             header: Json::Object(Object::default()),
             outer_header: None,
+            key_ids: Vec::new(),
             payload: claims.json().to_compact().into(),
             claims,
             for_expressions: OnceLock::new(),

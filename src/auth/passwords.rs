@@ -48,6 +48,8 @@ pub enum PasswordVerdict {
     Right,
     /// It is not, or there is no such user.
     Wrong,
+    /// Too many others wait for theirs.
+    Unavailable,
 }
 
 /// What is known of a password before it is hashed.

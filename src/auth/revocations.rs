@@ -20,7 +20,7 @@ pub struct RevokedLists {
     pub sub: HashSet<String>,
     /// By the session that they belong to (OpenID Connect Front-Channel Logout 1.0 §3).
     pub sid: HashSet<String>,
-    /// By the key that signed or encrypted them.
+    /// By the key that signed or encrypted them, whether they name it or not: who stole a key writes what he likes.
     pub kid: HashSet<String>,
     /// All that were issued before, in seconds since 1970; and all that do not say when.
     pub issued_before: Option<f64>,
@@ -76,6 +76,7 @@ impl RevokedLists {
             || lists(&self.sid, claims.member("sid"))
             || lists(&self.kid, token.header.member("kid"))
             || lists(&self.kid, outer.and_then(|header| header.member("kid")))
+            || token.key_ids.iter().any(|id| self.kid.contains(&**id))
             || self.issued_before.is_some_and(|bound| !claims.member("iat").is_some_and(|iat| is_from(iat, bound)))
     }
 }

@@ -11,6 +11,8 @@ use super::forward_auth::ServiceAnswer;
 
 /// Octets that all requests and answers in one cache may have together.
 const MOST_OCTETS: u64 = 16 * 1024 * 1024;
+/// What an entry takes beside its text.
+const OCTETS_OF_AN_ENTRY: usize = 512;
 /// About how many they are.
 const USUAL_ENTRIES: usize = 16 * 1024;
 
@@ -32,7 +34,7 @@ struct Octets;
 impl Weighter<Vec<u8>, Admitted> for Octets {
     fn weight(&self, shown: &Vec<u8>, admitted: &Admitted) -> u64 {
         let headers = admitted.answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-        (shown.len() + headers.sum::<usize>()) as u64
+        (shown.len() + headers.sum::<usize>() + admitted.answer.body.len() + OCTETS_OF_AN_ENTRY) as u64
     }
 }
 

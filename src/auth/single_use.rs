@@ -15,8 +15,10 @@ pub struct UsedTokens(Mutex<Used>);
 #[derive(Default)]
 struct Used {
     until: HashMap<String, f64>,
-    /// Expired ones are cleared away when there are so many.
+    /// Expired ones are cleared away when there are so many,
     clear_at: usize,
+    /// and not again before this second.
+    clear_from: f64,
 }
 
 /// One token that may admit once.
@@ -37,13 +39,16 @@ impl UsedTokens {
     /// Uses a token up; `false` if it was used before, or if too many are remembered.
     pub fn use_up(&self, once: &Once, now: SystemTime) -> bool {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.until.len() >= used.clear_at.clamp(1024, MOST) {
-            let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        let now = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+        if used.until.len() >= used.clear_at.clamp(1024, MOST) && now >= used.clear_from {
+            used.clear_from = now + 1.0;
             used.until.retain(|_, until| *until > now);
             used.clear_at = used.until.len().saturating_mul(2);
+            if used.until.len() >= MOST {
+                log::error!("{MOST} single-use tokens are remembered; no other is admitted until some have expired");
+            }
         }
         if used.until.len() >= MOST {
-            log::error!("{MOST} single-use tokens are remembered; no other is admitted until some have expired");
             return false;
         }
         used.until.insert(once.id.clone(), once.until).is_none()

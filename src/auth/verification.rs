@@ -95,23 +95,37 @@ impl BoundProof<'_> {
                     algorithm: opened.algorithm,
                     header: opened.header,
                     outer_header: None,
+                    key_ids: opened.proof.key_id.into_iter().collect(),
                     payload: opened.text.as_str().into(),
                     claims,
                     for_expressions: OnceLock::new(),
                 };
-                Ok((ProvenBy { signature: None, encryption: Some(opened.generation) }, token))
+                Ok((ProvenBy { signature: None, encryption: Some(opened.proof.generation) }, token))
             }
             Self::Nested(encryption, signature) => {
                 let opened = encryption.open(token, Content::Token, measure, trace)?;
                 // What was compressed may be larger than a token from outside; it is within the limits of decryption.
                 let inner = Measure { largest: opened.text.len(), ..*measure };
-                let (generation, token) = signature.verify(&opened.text, &inner, trace)?;
+                let (generation, mut token) = signature.verify(&opened.text, &inner, trace)?;
                 replicated_claims_agree(&opened.header, token.claims.json())?;
+                token.key_ids.extend(opened.proof.key_id);
                 let payload = opened.text.as_str().into();
                 let token = VerifiedToken { outer_header: Some(opened.header), payload, ..token };
-                Ok((ProvenBy { signature: Some(generation), encryption: Some(opened.generation) }, token))
+                Ok((ProvenBy { signature: Some(generation), encryption: Some(opened.proof.generation) }, token))
             }
         }
+    }
+}
+
+/// The key that proved a token: when it was loaded, and its id.
+struct ByKey {
+    generation: Generation,
+    key_id: Option<Box<str>>,
+}
+
+impl ByKey {
+    fn new(generation: Generation, key_id: Option<&str>) -> Self {
+        Self { generation, key_id: key_id.map(Into::into) }
     }
 }
 
@@ -147,29 +161,37 @@ impl Bound<'_, Signature> {
             let _ = measure.claims.before_signature(&claims, measure.request.now, trace);
         }
         early?;
-        let generation = signed?;
+        let proof = signed?;
         let (algorithm, header, payload) = token.into_parts();
         let payload = String::from_utf8(payload).map_err(|_| Reason::ClaimsMalformed)?.into_boxed_str();
         let algorithm = algorithm.name();
-        let for_expressions = OnceLock::new();
-        Ok((generation, VerifiedToken { algorithm, header, outer_header: None, payload, claims, for_expressions }))
+        let token = VerifiedToken {
+            algorithm,
+            header,
+            outer_header: None,
+            key_ids: proof.key_id.into_iter().collect(),
+            payload,
+            claims,
+            for_expressions: OnceLock::new(),
+        };
+        Ok((proof.generation, token))
     }
 
-    /// Tries the keys that fit, and names the generation of the one that verifies.
+    /// Tries the keys that fit.
     fn signed_by<T: Trace>(
         &self,
         token: &SignedToken<'_>,
         keys: &KeyView,
         measure: &Measure<'_>,
         trace: &mut T,
-    ) -> Result<Generation, Halt<Reason>> {
+    ) -> Result<ByKey, Halt<Reason>> {
         let refused = |reason| self.refused(reason, token.key_id(), keys, measure);
         let candidates = keys.select(token.key_id(), token.algorithm()).map_err(|none| refused(none.into()))?;
         for (generation, key) in candidates {
             let verdict = Verdict::from(token.verify(key).is_ok());
             trace.note(Step::KeyTried { key, verdict });
             if verdict == Verdict::Pass {
-                return Ok(generation);
+                return Ok(ByKey::new(generation, key.kid()));
             }
         }
         Err(refused(Reason::SignatureInvalid))
@@ -206,7 +228,7 @@ enum Content {
 
 /// A token that was decrypted.
 struct Opened {
-    generation: Generation,
+    proof: ByKey,
     algorithm: &'static str,
     header: Json,
     text: Zeroizing<String>,
@@ -230,14 +252,14 @@ impl Bound<'_, Encryption> {
         if self.keys.are_complete() && !keys.key_management().contains(token.key_management()) {
             return Err(self.keys.without_key(Reason::AlgorithmRefused, measure.request));
         }
-        let (generation, mut octets) = self.decrypt(&token, &keys, measure, trace)?;
+        let (proof, mut octets) = self.decrypt(&token, &keys, measure, trace)?;
         let text = String::from_utf8(std::mem::take(&mut *octets));
         let text = text.map_err(|_| match inside {
             Content::Claims => Reason::ClaimsMalformed,
             Content::Token => Reason::TokenMalformed,
         })?;
         let algorithm = token.key_management().name();
-        Ok(Opened { generation, algorithm, header: token.into_header(), text: Zeroizing::new(text) })
+        Ok(Opened { proof, algorithm, header: token.into_header(), text: Zeroizing::new(text) })
     }
 
     /// Tries the keys that fit. Whatever goes wrong, there is one reason for it.
@@ -247,7 +269,7 @@ impl Bound<'_, Encryption> {
         keys: &KeyView,
         measure: &Measure<'_>,
         trace: &mut T,
-    ) -> Result<(Generation, Zeroizing<Vec<u8>>), Halt<Reason>> {
+    ) -> Result<(ByKey, Zeroizing<Vec<u8>>), Halt<Reason>> {
         let refused = |reason| self.refused(reason, token.key_id(), keys, measure);
         let candidates =
             keys.select_decryption(token.key_id(), token.key_management()).map_err(|none| refused(none.into()))?;
@@ -255,7 +277,7 @@ impl Bound<'_, Encryption> {
             let opened = token.decrypt(key, &self.rules.limits);
             trace.note(Step::DecryptionKeyTried { key, verdict: Verdict::from(opened.is_ok()) });
             if let Ok(octets) = opened {
-                return Ok((generation, octets));
+                return Ok((ByKey::new(generation, key.kid()), octets));
             }
         }
         Err(refused(Reason::DecryptionFailed))

@@ -109,16 +109,23 @@ impl OwnAnswer {
         request: &RequestHeader,
     ) -> pingora_core::Result<Self> {
         if let Some(whole) = denial.said.as_deref().and_then(|said| said.whole.as_ref()) {
-            return Self::passed_on(whole);
+            return Self::passed_on(whole)?.with_challenges(denial);
         }
-        let mut answer = match custom.and_then(|custom| custom.body.as_ref()) {
+        match custom.and_then(|custom| custom.body.as_ref()) {
             Some(fixed) => Self::fixed(denial.status, fixed)?,
             None => default_refusal(denial, request)?,
-        };
-        for challenge in denial.challenges.iter().filter_map(Challenge::to_header) {
-            answer.head.append_header(WWW_AUTHENTICATE, challenge)?;
         }
-        Ok(answer)
+        .with_challenges(denial)
+    }
+
+    /// Adds the challenges that it does not have already.
+    fn with_challenges(mut self, denial: &Denial) -> pingora_core::Result<Self> {
+        for challenge in denial.challenges.iter().filter_map(Challenge::to_header) {
+            if !self.head.headers.get_all(WWW_AUTHENTICATE).iter().any(|said| *said == challenge) {
+                self.head.append_header(WWW_AUTHENTICATE, challenge)?;
+            }
+        }
+        Ok(self)
     }
 
     /// The answer of a service, as it came, without what belongs to its connection.

@@ -1,7 +1,7 @@
 //! What has to be found out for a decision, and who is asked? Endpoints of keys, services, and the slow work of hashing.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pingora_core::connectors::http::Connector;
 use tokio::sync::Semaphore;
@@ -18,6 +18,13 @@ use crate::auth::passwords::{Attempt, PasswordVerdict};
 use crate::auth::question::{Answer, Answered};
 use crate::auth::stage::{Stage, StageRequest, StageVerdict};
 
+/// Passwords that are hashed, or wait for it: who comes beyond them is told so, and holds nothing meanwhile.
+const MOST_WAITING: usize = 64;
+/// How long a password waits for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long a stage may think.
+const LONGEST_STAGE: Duration = Duration::from_secs(30);
+
 /// Finds out what decisions depend on.
 pub struct Inquirer {
     /// Told of what is found out.
@@ -26,13 +33,16 @@ pub struct Inquirer {
     pub connector: Connector,
     /// Passwords that are hashed at the same time: more would take the cores from everybody else.
     hashing: Arc<Semaphore>,
+    /// Requests whose password is hashed or waits for that.
+    waiting: Semaphore,
 }
 
 impl Inquirer {
     /// One that knows nobody yet.
     pub fn new(metrics: Metrics) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { metrics, connector: Connector::new(None), hashing: Arc::new(Semaphore::new(cores.div_ceil(2))) }
+        let hashing = Arc::new(Semaphore::new(cores.div_ceil(2)));
+        Self { metrics, connector: Connector::new(None), hashing, waiting: Semaphore::new(MOST_WAITING) }
     }
 
     /// Finds out.
@@ -68,8 +78,14 @@ impl Inquirer {
     }
 
     async fn judge(&self, attempt: Attempt) -> PasswordVerdict {
-        let Ok(permit) = Arc::clone(&self.hashing).acquire_owned().await else {
-            return PasswordVerdict::Wrong;
+        let Ok(_place) = self.waiting.try_acquire() else {
+            log::warn!("basic: {MOST_WAITING} passwords wait to be hashed; another one is answered 503");
+            return PasswordVerdict::Unavailable;
+        };
+        let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.hashing).acquire_owned()).await;
+        let Ok(Ok(permit)) = turn else {
+            log::warn!("basic: a password waited {LONGEST_WAIT:?} to be hashed, and is answered 503");
+            return PasswordVerdict::Unavailable;
         };
         let judged = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -100,11 +116,17 @@ fn stage_request(
 /// In a task of its own: a panic of the program's ends that, and admits nobody.
 async fn ask_stage(stage: &Arc<Stage>, request: StageRequest) -> StageVerdict {
     let authorizer = Arc::clone(&stage.authorizer);
-    let judged = tokio::spawn(async move { authorizer.authorize(&request).await });
-    judged.await.unwrap_or_else(|error| {
-        log::error!("stage {}: {error}", stage.name);
-        StageVerdict::Unavailable
-    })
+    let mut judged = tokio::spawn(async move { authorizer.authorize(&request).await });
+    let problem = match tokio::time::timeout(LONGEST_STAGE, &mut judged).await {
+        Ok(Ok(verdict)) => return verdict,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => {
+            judged.abort();
+            format!("no verdict within {LONGEST_STAGE:?}")
+        }
+    };
+    log::error!("stage {}: {problem}", stage.name);
+    StageVerdict::Unavailable
 }
 
 impl std::fmt::Debug for Inquirer {

@@ -332,7 +332,11 @@ fn cors_of(location: Option<&Arc<Location>>) -> Option<&Cors> {
 pub fn failure(arrival: &Arrival<'_>, context: &RequestContext, denial: &Denial) -> Result<OwnAnswer> {
     let (answers, edits) = manners(context.progress.location(), &context.edition.snapshot);
     let answer = with_facts(arrival, context, |facts| {
-        let answer = OwnAnswer::refusal(denial, answers, arrival.head, facts)?;
+        let mut answer = OwnAnswer::refusal(denial, answers, arrival.head, facts)?;
+        // A session that a service renewed is renewed, whatever became of the request after it.
+        if let Some(grant) = context.progress.grant() {
+            answer = answer.with_words_of_services(grant)?;
+        }
         answer.dressed(edits, facts, &context.request_id)
     })?;
     answer.readable_by(cors_of(context.progress.location()), arrival.head)

@@ -98,7 +98,13 @@ impl Proxy {
         let name = Self::pool(context).map_or("", |pool| pool.spec().name.as_str());
         let server = context.attempts.tried.last().map(ToString::to_string).unwrap_or_default();
         self.metrics.upstream_failed(name, reason.code());
-        log::warn!("upstream {name}: server {server}: {}: {error} (request {})", reason.code(), context.request_id);
+        // The context of a head that cannot be read is that head, cookies included.
+        let said = if *error.etype() == ErrorType::InvalidHTTPHeader {
+            "its answer has no head that can be read".to_owned()
+        } else {
+            error.to_string()
+        };
+        log::warn!("upstream {name}: server {server}: {}: {said} (request {})", reason.code(), context.request_id);
         context.attempts.failure = Some(reason);
     }
 }

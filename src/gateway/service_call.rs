@@ -56,6 +56,10 @@ pub async fn ask(
             ServiceOutcome::Answered(answer)
         }
         Ok(Ok(answer)) => failed(&format!("it answered {}, which neither admits nor denies", answer.status)),
+        // The context of a head that cannot be read is that head, cookies included.
+        Ok(Err(error)) if *error.etype() == ErrorType::InvalidHTTPHeader => {
+            failed(&"its answer has no head that can be read")
+        }
         Ok(Err(error)) => failed(&error),
         Err(_) => failed(&format!("no answer within {:?}", service.call.timeout)),
     }
@@ -98,9 +102,9 @@ async fn exchange(session: &mut HttpSession, head: &RequestHeader) -> Result<()>
 
 /// Reads the rest: an answer that is cut is none.
 async fn finish(mut session: HttpSession, connector: &Connector, peer: &HttpPeer) -> Result<ServiceAnswer> {
-    let too_large = || Error::explain(ErrorType::InvalidHTTPHeader, "its answer is larger than 64 KiB");
+    let too_large = || Error::explain(ErrorType::ReadError, "its answer is larger than 64 KiB");
     let Some(head) = session.response_header() else {
-        return Err(Error::explain(ErrorType::InvalidHTTPHeader, "its answer has no head"));
+        return Err(Error::explain(ErrorType::ReadError, "its answer has no head"));
     };
     let (status, headers) = (head.status.as_u16(), head.headers.clone());
     let octets = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len());
@@ -117,7 +121,9 @@ async fn finish(mut session: HttpSession, connector: &Connector, peer: &HttpPeer
         }
     }
     connector.release_http_session(session, peer, peer.options.idle_timeout).await;
-    Ok(ServiceAnswer { status, headers, body: body.freeze() })
+    // Only a refusal is passed on whole.
+    let body = if matches!(status, 200..=299) { Bytes::new() } else { body.freeze() };
+    Ok(ServiceAnswer { status, headers, body })
 }
 
 /// What the service is shown: the headers that the configuration names, and what we know of the request ourselves.

@@ -57,6 +57,18 @@ fn a_token_that_is_called_back_is_refused_though_it_was_let_in_before() {
 }
 
 #[test]
+fn a_key_that_is_called_back_admits_nobody_who_leaves_its_name_out() {
+    let issuer = Issuer::with_kid("ES256", "k-1");
+    let gateway = with_realm(&issuer, "revoked: { file: r.yaml }").file("r.yaml", "kid: [k-1]").start();
+    let token = issuer.token_with(&json!({ "alg": "ES256" }), &claims(&json!({})));
+    let revoked = (401, "token_revoked".to_owned());
+    assert_eq!(verdict(&gateway, &Request::get("/").bearer(&token)), revoked);
+    assert_eq!(verdict(&gateway, &Request::get("/").bearer(&token)), revoked, "also from the cache");
+    gateway.write("r.yaml", "kid: [k-2]");
+    wait::until("the token is good", || (gateway.send(&Request::get("/").bearer(&token)).status == 200).then_some(()));
+}
+
+#[test]
 fn without_a_time_of_issue_a_token_is_older_than_any() {
     let issuer = Issuer::of("ES256");
     let gateway = with_realm(&issuer, "revoked: { file: r.yaml }").file("r.yaml", "issued_before: 1000").start();
