@@ -76,8 +76,12 @@ impl Watched {
             (Seen::Bad(before), Reread::IfChanged) if before == stamp => return None,
             (Seen::Good(_) | Seen::Bad(_), _) => {}
         }
-        let read = octets_of(&self.path)
-            .and_then(|octets| take(&octets).map_err(|problem| format!("{}: {problem}", self.path.display())));
+        let octets = octets_of(&self.path);
+        if reread == Reread::IfChanged && self::stamp(&self.path) != stamp {
+            return None; // somebody is writing it: half of a list would be another list
+        }
+        let read =
+            octets.and_then(|octets| take(&octets).map_err(|problem| format!("{}: {problem}", self.path.display())));
         *seen = match (&read, stamp) {
             (Ok(_), Some(stamp)) => Seen::Good(stamp),
             (Ok(_), None) | (Err(_), _) => Seen::Bad(stamp),

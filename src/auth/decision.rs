@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue};
 
 use super::challenge::Challenge;
 use super::forward_auth::ServiceAnswer;
-use super::identity::Identity;
+use super::identity::{Identity, Use};
 use super::question::Question;
 use super::reason::Reason;
 
@@ -47,12 +47,22 @@ impl Grant {
         Self { shadowed: Some(Shadowed { realm, reason }), ..Self::default() }
     }
 
-    /// Uses up every token that admits once; of one that another request was faster to use, the realm.
+    /// Uses up every token that admits once, and once if it met a realm twice; of one that another request was faster to
+    /// use, the realm, and then nothing is used up.
     pub(super) fn use_up(&self, now: SystemTime) -> Result<(), &str> {
-        match self.identities.iter().find(|identity| !identity.use_up(now)) {
-            None => Ok(()),
-            Some(late) => Err(late.realm()),
+        let mut taken: Vec<&Use> = Vec::new();
+        for identity in &self.identities {
+            let Some(pending) = identity.pending().filter(|pending| !taken.iter().any(|one| one.is_of_same(pending)))
+            else {
+                continue;
+            };
+            if !pending.take(now) {
+                taken.into_iter().for_each(Use::give_back);
+                return Err(identity.realm());
+            }
+            taken.push(pending);
         }
+        Ok(())
     }
 
     /// The first refusal that was not enforced.

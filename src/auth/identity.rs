@@ -68,8 +68,20 @@ pub(super) struct Use {
 
 impl Use {
     /// A realm in shadow notes the use, and refuses nobody.
-    fn take(&self, now: SystemTime) -> bool {
+    pub fn take(&self, now: SystemTime) -> bool {
         self.used.use_up(&self.once, now) || self.enforcement == Enforcement::Shadow
+    }
+
+    /// For a request that was refused after all. What a realm in shadow notes may be another request's use, and stays.
+    pub fn give_back(&self) {
+        if self.enforcement != Enforcement::Shadow {
+            self.used.give_back(&self.once);
+        }
+    }
+
+    /// Whether both are of one token in one realm.
+    pub fn is_of_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.used, &other.used) && self.once.id == other.once.id
     }
 }
 
@@ -82,9 +94,9 @@ impl Identity {
         Self { once, ..self }
     }
 
-    /// Uses a token up that admits once; `false` if another request was first.
-    pub(super) fn use_up(&self, now: SystemTime) -> bool {
-        self.once.as_ref().is_none_or(|pending| pending.take(now))
+    /// The use that is to be made of its token, if it admits once.
+    pub(super) fn pending(&self) -> Option<&Use> {
+        self.once.as_ref()
     }
 
     pub(super) fn with_headers(self, headers: Vec<(HeaderName, HeaderValue)>) -> Self {

@@ -53,6 +53,11 @@ impl UsedTokens {
         }
         used.until.insert(once.id.clone(), once.until).is_none()
     }
+
+    /// Forgets a use that came to nothing.
+    pub fn give_back(&self, once: &Once) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).until.remove(&once.id);
+    }
 }
 
 impl fmt::Debug for UsedTokens {

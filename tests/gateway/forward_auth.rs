@@ -178,6 +178,28 @@ fn a_session_that_is_renewed_reaches_the_client_beside_the_cookies_of_the_applic
     assert_eq!((told.head.values("x-plan"), told.header("x-secret")), (vec!["gold"], None));
 }
 
+#[test]
+fn a_session_that_is_renewed_is_renewed_also_if_the_application_fails() {
+    let verifier = Upstream::says(answer("200 OK", "Set-Cookie: session=2\r\n", ""));
+    let app = Upstream::says(b"X-Auth-Token secret-of-somebody\r\n\r\n".to_vec());
+    let url = format!("http://{}/", verifier.address());
+    let gateway = asking(&url, "    response_headers: [Set-Cookie]\n", &app).start();
+    let told = gateway.send(&Request::get("/"));
+    assert_eq!((told.status, told.header("set-cookie")), (502, Some("session=2")));
+    assert!(!gateway.log.text().contains("secret-of-somebody"), "{}", gateway.log.text());
+}
+
+#[test]
+fn an_answer_that_is_passed_on_whole_has_the_challenges_of_other_branches() {
+    let verifier = Upstream::says(answer("401 No", "X-Why: plan\r\n", "login"));
+    let app = Upstream::says(answer("200 OK", "", ""));
+    let url = format!("http://{}/", verifier.address());
+    let gateway = asking(&url, "    on_denied: response\n", &app).start();
+    let told = gateway.send(&Request::get("/"));
+    assert_eq!((told.status, told.text().as_str(), told.header("x-why")), (401, "login", Some("plan")));
+    assert_eq!(told.header("www-authenticate"), Some("Bearer"));
+}
+
 /// What a service may do that neither admits nor denies.
 fn faults() -> Vec<Vec<u8>> {
     let huge_header = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(1024 * 1024));

@@ -100,6 +100,20 @@ fn a_token_for_one_use_admits_one_of_many_who_come_at_once() {
 }
 
 #[test]
+fn a_token_for_one_use_that_meets_its_realm_twice_is_used_once() {
+    let issuer = Issuer::of("ES256");
+    let gateway = Gateway::prepare(&format!(
+        "{PLAIN}keys: {{ site: [{{ jwks_file: keys.json }}] }}\nrealms: {{ site: {{ keys: site, single_use: true }} }}\n\
+         locations:\n- {{ match: {{ prefix: / }}, access: [{{ realm: site }}, {{ any: [{{ realm: site }}] }}], echo: true }}\n"
+    ))
+    .file("keys.json", issuer.jwks())
+    .start();
+    let request = Request::get("/").bearer(&issuer.token(&claims(&json!({}))));
+    assert_eq!(gateway.send(&request).status, 200);
+    assert_eq!(verdict(&gateway, &request), (401, "token_used".to_owned()));
+}
+
+#[test]
 fn who_is_refused_for_another_reason_has_used_nothing_up() {
     let issuer = Issuer::of("ES256");
     let gateway = with_realm(&issuer, "single_use: true").start();

@@ -114,7 +114,7 @@ fn patterns_are_written(expression: &IdedExpr) -> bool {
         Expr::Comprehension(macro_call) => {
             [&macro_call.iter_range, &macro_call.loop_cond, &macro_call.loop_step, &macro_call.result]
                 .into_iter()
-                .all(|part| patterns_are_written(part))
+                .all(patterns_are_written)
         }
         Expr::List(list) => list.elements.iter().all(patterns_are_written),
         Expr::Map(map) => map.entries.iter().flat_map(|entry| parts_of(&entry.expr)).all(patterns_are_written),
