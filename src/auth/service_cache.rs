@@ -77,6 +77,14 @@ mod tests {
     }
 
     #[test]
+    fn all_that_an_entry_keeps_is_counted() {
+        let body = Bytes::from(vec![b'x'; 64 * 1024]);
+        let answer = Arc::new(ServiceAnswer { body, ..answer(200) });
+        let weight = Octets.weight(&b"GET".to_vec(), &Admitted { answer, until: SystemTime::UNIX_EPOCH });
+        assert!(weight > 64 * 1024, "{weight}");
+    }
+
+    #[test]
     fn class_30_an_admission_is_remembered_for_the_same_words_and_for_its_time() {
         let cache = ServiceCache::new(Duration::from_secs(5));
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);

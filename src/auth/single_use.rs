@@ -88,6 +88,14 @@ mod tests {
     }
 
     #[test]
+    fn a_use_that_came_to_nothing_leaves_the_token_for_another() {
+        let used = UsedTokens::default();
+        assert!(used.use_up(&once(1, 100.0), at(0)) && used.contain(&once(1, 100.0)));
+        used.give_back(&once(1, 100.0));
+        assert!(used.use_up(&once(1, 100.0), at(0)));
+    }
+
+    #[test]
     fn a_token_is_used_up_by_one_of_many_who_come_at_once() {
         let used = UsedTokens::default();
         let admitted = std::thread::scope(|scope| {
