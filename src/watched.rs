@@ -77,11 +77,11 @@ impl Watched {
             (Seen::Good(_) | Seen::Bad(_), _) => {}
         }
         let octets = octets_of(&self.path);
+        let read =
+            octets.and_then(|octets| take(&octets).map_err(|problem| format!("{}: {problem}", self.path.display())));
         if reread == Reread::IfChanged && self::stamp(&self.path) != stamp {
             return None; // somebody is writing it: half of a list would be another list
         }
-        let read =
-            octets.and_then(|octets| take(&octets).map_err(|problem| format!("{}: {problem}", self.path.display())));
         *seen = match (&read, stamp) {
             (Ok(_), Some(stamp)) => Seen::Good(stamp),
             (Ok(_), None) | (Err(_), _) => Seen::Bad(stamp),
@@ -132,6 +132,19 @@ mod tests {
         assert!(told.ends_with("file: it is bad"), "{told}");
         assert_eq!(look(Reread::IfChanged), None);
         assert!(look(Reread::UnlessGood).unwrap().is_err(), "who waits for an answer gets one");
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_left_for_the_next_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let watched = Watched::new(folder.path().join("file"));
+        fs::write(watched.path(), "half of").unwrap();
+        let meanwhile = |octets: &[u8]| {
+            fs::write(watched.path(), "half of a list").unwrap();
+            text(octets)
+        };
+        assert_eq!(watched.read(Reread::IfChanged, meanwhile), None);
+        assert_eq!(watched.read(Reread::IfChanged, text), Some(Ok("half of a list".to_owned())));
     }
 
     #[test]

@@ -88,6 +88,21 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_is_searched_for_expired_ones_once_a_second_at_most() {
+        let used = UsedTokens::default();
+        let half = SystemTime::UNIX_EPOCH + Duration::from_millis(500);
+        for id in 0..1025 {
+            assert!(used.use_up(&once(id, 0.3), at(0)));
+        }
+        for id in 1025..3000 {
+            assert!(used.use_up(&once(id, 0.3), half));
+        }
+        assert!(used.contain(&once(0, 0.3)), "searched within this second already");
+        assert!(used.use_up(&once(3000, 9.0), at(2)));
+        assert!(!used.contain(&once(0, 0.3)) && used.contain(&once(3000, 9.0)));
+    }
+
+    #[test]
     fn a_use_that_came_to_nothing_leaves_the_token_for_another() {
         let used = UsedTokens::default();
         assert!(used.use_up(&once(1, 100.0), at(0)) && used.contain(&once(1, 100.0)));

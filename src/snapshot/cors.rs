@@ -2,6 +2,8 @@
 
 use http::{HeaderValue, Method};
 
+pub use crate::config::schema::{Credentials, Origins};
+
 /// Rules of a location for pages of other origins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cors {
@@ -15,24 +17,6 @@ pub struct Cors {
     pub credentials: Credentials,
     /// `Access-Control-Max-Age`, in seconds.
     pub max_age: Option<HeaderValue>,
-}
-
-/// Whose pages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origins {
-    /// Anybody's.
-    Any,
-    /// Of these origins.
-    These(Vec<String>),
-}
-
-/// Whether cookies and the like may be sent along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Credentials {
-    /// They may.
-    Allow,
-    /// They may not.
-    Omit,
 }
 
 impl Cors {

@@ -1,5 +1,7 @@
 //! Do users who know their password get in, and nobody else?
 
+use std::thread;
+
 use crate::harness::gateway::{PLAIN, Prepared};
 use crate::harness::{Gateway, Issuer, Request, Upstream, wait};
 
@@ -122,4 +124,22 @@ fn a_flood_of_wrong_passwords_keeps_no_other_request_waiting() {
     let decided = gateway.metrics().sum("portcullis_decisions_total", &["reason=\"basic_invalid\""]);
     assert!(decided < 64.0, "the flood was over before anybody could have waited for it");
     drop(flood);
+}
+
+#[test]
+fn who_comes_to_a_long_queue_of_passwords_is_told_at_once_and_not_admitted() {
+    let app = Upstream::echo();
+    let gateway = with_users(&format!("{BOB}\n"), "", &app).start();
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let asking = |attempt: usize| {
+            let gateway = &gateway;
+            scope.spawn(move || gateway.send(&Request::get("/").basic(&format!("bob:{attempt}"))).status)
+        };
+        let all: Vec<_> = (0..200).map(asking).collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| [401, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&503), "the queue is bounded: {statuses:?}");
+    assert!(app.received().is_empty());
+    assert_eq!(gateway.send(&Request::get("/").basic("bob:builder")).status, 200, "it does not stay shut");
 }

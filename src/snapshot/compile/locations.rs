@@ -17,8 +17,7 @@ use crate::config::{Config, Located};
 use crate::route::{Conditions, HostRule, ListenerId, PathRule, RouteTable};
 use crate::snapshot::cors::method_list;
 use crate::snapshot::{
-    Action, Answers, Cors, Credentials, EncodedSlash, Location, Methods, Origins, Redirect, ResponseHeaders,
-    TokenRemoval, UpstreamSpec,
+    Action, Answers, Cors, EncodedSlash, Location, Methods, Redirect, ResponseHeaders, TokenRemoval, UpstreamSpec,
 };
 
 impl Compiler<'_> {
@@ -210,16 +209,10 @@ fn compiled_cors(cors: &schema::Cors, location: &schema::Location) -> Option<Cor
     };
     let names: Vec<&str> = cors.headers.iter().map(|name| name.as_str()).collect();
     Some(Cors {
-        origins: match &cors.origins {
-            schema::Origins::Any => Origins::Any,
-            schema::Origins::These(origins) => Origins::These(origins.clone()),
-        },
+        origins: cors.origins.clone(),
         methods: methods?,
         headers: (!names.is_empty()).then(|| HeaderValue::from_str(&names.join(", ")).ok()).flatten(),
-        credentials: match cors.credentials {
-            schema::Credentials::Allow => Credentials::Allow,
-            schema::Credentials::Omit => Credentials::Omit,
-        },
+        credentials: cors.credentials,
         max_age: cors.max_age.map(|age| age.as_secs().into()),
     })
 }
