@@ -67,8 +67,18 @@ fn decide(snapshot: &Snapshot, head: &Parts) -> Decision {
     let path = head.uri.path();
     let now = SystemTime::now();
     let client = Some(std::net::IpAddr::from([127, 0, 0, 1]));
-    let request =
-        Request { head, path, query: None, host: "example.com", scheme: Scheme::Http, client, now, answered: &[] };
+    let request = Request {
+        head,
+        path,
+        query: None,
+        host: "example.com",
+        scheme: Scheme::Http,
+        client,
+        certificate: None,
+        largest_token: 16 * 1024,
+        now,
+        answered: &[],
+    };
     match snapshot.routes.find(0, "example.com", path, &Method::GET) {
         Found::Target(location) => location.gate.decide(&request, &mut NoTrace),
         Found::MethodRefused(_) | Found::Nothing => unreachable!("every path has a location"),

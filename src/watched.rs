@@ -50,7 +50,7 @@ enum Seen {
 
 /// Tells whether a file is still the one that was read: also when another took its name, as a mounted secret does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     modified: Option<SystemTime>,
     length: u64,
     inode: u64,
@@ -90,7 +90,8 @@ impl Watched {
     }
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
+/// What tells this file from another one of its name; `None` if there is none.
+pub fn stamp(path: &Path) -> Option<Stamp> {
     let file = fs::metadata(path).ok()?;
     Some(Stamp { modified: file.modified().ok(), length: file.len(), inode: file.ino() })
 }

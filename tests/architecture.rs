@@ -39,7 +39,17 @@ const PARTS: &[Part] = &[
     Part {
         path: "gateway",
         modules: &["snapshot", "auth", "keys", "config", "route", "path", "watched"],
-        crates: &["pingora_core", "pingora_http", "pingora_proxy", "prometheus", "arc_swap", "fastrand", "tokio"],
+        crates: &[
+            "pingora_core",
+            "pingora_http",
+            "pingora_proxy",
+            "prometheus",
+            "arc_swap",
+            "fastrand",
+            "tokio",
+            "openssl",
+            "ppp",
+        ],
     },
     Part {
         path: "cli",
@@ -62,6 +72,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("openssl", "jose/key.rs"),
     ("openssl", "jose/key_wrap.rs"),
     ("openssl", "jose/agreement.rs"),
+    ("openssl", "gateway/certificates.rs"),
+    ("ppp", "gateway/proxy_header.rs"),
     ("flate2", "jose/deflate.rs"),
     ("aws_lc_rs", "auth/passwords.rs"),
     ("bcrypt", "auth/password_hash.rs"),

@@ -201,6 +201,8 @@ mod tests {
             query: Some(query),
             host: "",
             scheme: Scheme::Http,
+            certificate: None,
+            largest_token: 16 * 1024,
             client: None,
             now,
             answered: &[],

@@ -7,6 +7,7 @@ pub mod access;
 pub mod basic;
 pub mod challenge;
 pub mod claim_rules;
+pub mod client_certificate;
 pub mod credential;
 pub mod decision;
 pub mod expression;

@@ -48,8 +48,6 @@ pub struct Realm {
     pub enforcement: Enforcement,
     /// What the upstream is told of the caller.
     pub identity_headers: Vec<IdentityHeader>,
-    /// Larger tokens are refused, in octets.
-    pub largest_token: usize,
     /// Tokens that were verified before.
     pub verified: Arc<VerifiedCache>,
     /// Told of hits and misses.
@@ -171,10 +169,14 @@ impl Realm {
         request: &Request<'_>,
         trace: &mut T,
     ) -> Result<Arc<VerifiedToken>, Halt<Reason>> {
+        // Another listener may have let in a larger one, which is remembered.
+        if token.len() > request.largest_token {
+            return Err(Halt::Refuse(Reason::TokenTooLarge));
+        }
         let proof = match self.proof.bind(request) {
             Ok(proof) => proof,
             Err(question) => {
-                is_well_formed(&self.proof, token, self.largest_token)?;
+                is_well_formed(&self.proof, token, request.largest_token)?;
                 return Err(Halt::Ask(question));
             }
         };
@@ -185,7 +187,7 @@ impl Realm {
             self.observer.looked_up(&self.name, Lookup::Hit);
             return Ok(known);
         }
-        let measure = Measure { largest: self.largest_token, claims: &self.claims, request };
+        let measure = Measure { largest: request.largest_token, claims: &self.claims, request };
         let (proven, verified) = proof.verify(token, &measure, trace)?;
         let verified = Arc::new(verified);
         self.verified.insert(token, proven, &verified);

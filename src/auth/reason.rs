@@ -67,6 +67,7 @@ reasons! {
     PathRefused "path_refused" 400 "The path can be read in more than one way.",
     HostInvalid "host_invalid" 400 "The Host header is missing, repeated or not a host.",
     HeadersTooLarge "headers_too_large" 431 "The request's headers are larger than the listener's limit.",
+    BodyTooLarge "body_too_large" 413 "The request's body is larger than the listener's limit.",
     RequestTimeout "request_timeout" 408 "The client did not send its request in time.",
     RequestMalformed "request_malformed" 400 "The request's body is not in the form that its headers announce, or in a coding that cannot be passed on.",
     RateLimited "rate_limited" 429 "The caller asks more often than the location allows.",

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use http::request::Parts;
 
+use super::client_certificate::ClientCertificate;
 use super::question::Answered;
 
 /// One request, as every authenticator and expression sees it. Identity headers that the client sent are gone already.
@@ -24,6 +25,10 @@ pub struct Request<'r> {
     pub scheme: Scheme,
     /// The client's address; `None` if it is not known.
     pub client: Option<IpAddr>,
+    /// What a certificate that the client showed says: `subject`, `issuer`, `serial`, `fingerprint` and `san`.
+    pub certificate: Option<&'r ClientCertificate>,
+    /// A token of more octets than this is refused.
+    pub largest_token: usize,
     /// When the request was received.
     pub now: SystemTime,
     /// What was found out for it already.
@@ -169,7 +174,18 @@ mod tests {
 
     fn request<'r>(head: &'r Parts, query: Option<&'r str>) -> Request<'r> {
         let now = SystemTime::UNIX_EPOCH;
-        Request { head, path: "/", query, host: "", scheme: Scheme::Http, client: None, now, answered: &[] }
+        Request {
+            head,
+            path: "/",
+            query,
+            host: "",
+            scheme: Scheme::Http,
+            client: None,
+            certificate: None,
+            largest_token: 16 * 1024,
+            now,
+            answered: &[],
+        }
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod responses;
 pub(super) mod revoked;
 mod scalar;
 mod section;
+mod tls;
 mod token;
 mod upstreams;
 mod value;

@@ -18,12 +18,13 @@ mod location;
 mod process;
 mod realm;
 mod response;
+mod tls;
 mod upstream;
 
 pub use cors::{Cors, Credentials, Origins};
 pub use forward_auth::{ForwardAuth, OnDenied};
 pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, SecretEncoding, WeakKeys};
-pub use listener::{Certificate, Limits, Listener, RedirectToHttps, Tls};
+pub use listener::{Limits, Listener, ProxyProtocol, RedirectToHttps};
 pub use location::{Access, Action, Basic, EncodedSlash, ForwardPassword, Limit, Location, Match, NoToken, PathMatch};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
 pub use realm::{
@@ -31,6 +32,9 @@ pub use realm::{
     Uses,
 };
 pub use response::{Content, CustomResponse, HeaderTemplate, Respond, ResponseBody};
+pub use tls::{
+    Certificate, CertificateRequirement, CipherPreference, ClientCertificates, ServerCertificate, Tls, TlsVersion,
+};
 pub use upstream::{Server, Timeouts, Upstream, UpstreamTls, VerifyPeer};
 
 /// A whole file. A part with a problem is left out or replaced by its default; the problem has been reported.

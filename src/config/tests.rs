@@ -73,11 +73,6 @@ fn what_is_not_built_yet_is_told_where_it_stands() {
     assert_eq!(
         shown(&loaded.problems),
         [
-            "10:7: listeners[1].tls: \"protocols\" is not built yet",
-            "11:7: listeners[1].tls: \"ciphers\" is not built yet",
-            "12:7: listeners[1].tls: \"prefer_server_ciphers\" is not built yet",
-            "13:7: listeners[1].tls: \"session_cache\" is not built yet",
-            "14:7: listeners[1].tls: \"session_timeout\" is not built yet",
             "43:41: upstreams.dify.timeouts: \"websocket_idle\" is not built yet",
             "53:5: locations[1]: \"close_at_expiry\" is not built yet",
         ]

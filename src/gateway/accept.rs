@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use pingora_core::apps::ServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::tls::SslStream;
@@ -17,10 +17,18 @@ use pingora_core::tls::ssl::SslAcceptor;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
+use super::certificates::facts_of;
 use super::client_stream::ClientStream;
+use super::connection::Connection;
 use super::drain::OpenConnections;
+use super::live::Live;
 use super::metrics::Metrics;
+use super::proxy_header;
+use super::tls::TlsDoor;
 use super::watched_stream::WatchedStream;
+use crate::auth::Scheme;
+use crate::config::schema::{Limits, ProxyProtocol};
+use crate::route::ListenerId;
 
 /// Connections that wait to be accepted; the kernel has its own limit (`net.core.somaxconn`).
 const BACKLOG: u32 = 65_535;
@@ -37,28 +45,35 @@ pub enum Transport {
     /// Plaintext, HTTP/1 or HTTP/2, as the client begins.
     Http1OrHttp2,
     /// TLS, with the certificates of the edition that runs.
-    Tls(Certificates),
+    Tls(Arc<TlsDoor>),
 }
 
-/// What accepts handshakes; a reload puts another in its place, for handshakes that begin after it.
-pub type Certificates = Arc<ArcSwap<SslAcceptor>>;
+impl Transport {
+    fn scheme(&self) -> Scheme {
+        match self {
+            Self::Http1 | Self::Http1OrHttp2 => Scheme::Http,
+            Self::Tls(_) => Scheme::Https,
+        }
+    }
+}
 
 /// A bound socket.
 pub struct Door {
     /// The address it was bound to; a port that was 0 is the one that was given.
     pub address: SocketAddr,
-    listener: TcpListener,
+    socket: TcpListener,
     transport: Transport,
+    listener: ListenerId,
 }
 
 /// Binds a socket.
-pub fn bind(address: SocketAddr, transport: Transport) -> io::Result<Door> {
+pub fn bind(address: SocketAddr, transport: Transport, listener: ListenerId) -> io::Result<Door> {
     let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(named)?;
     socket.set_reuseaddr(true).map_err(named)?;
     socket.bind(address).map_err(named)?;
-    let listener = socket.listen(BACKLOG).map_err(named)?;
-    Ok(Door { address: listener.local_addr().map_err(named)?, listener, transport })
+    let socket = socket.listen(BACKLOG).map_err(named)?;
+    Ok(Door { address: socket.local_addr().map_err(named)?, socket, transport, listener })
 }
 
 /// What all connections share.
@@ -71,6 +86,29 @@ pub struct Hall<A> {
     pub open: Arc<OpenConnections>,
     /// What operators see.
     pub metrics: Metrics,
+    /// Where the limits of listeners stand; `None`: the usual ones hold.
+    pub live: Option<Arc<Live>>,
+}
+
+/// What a connection meets that comes in now.
+struct Reception {
+    limits: Limits,
+    proxy_protocol: ProxyProtocol,
+    trusted: Vec<IpNet>,
+}
+
+impl<A> Hall<A> {
+    fn reception(&self, listener: ListenerId) -> Reception {
+        let edition = self.live.as_ref().map(|live| live.load());
+        match edition.as_ref().and_then(|edition| edition.snapshot.listeners.get(listener)) {
+            Some(listener) => Reception {
+                limits: listener.limits.clone(),
+                proxy_protocol: listener.proxy_protocol,
+                trusted: listener.trusted_proxies.clone(),
+            },
+            None => Reception { limits: Limits::default(), proxy_protocol: ProxyProtocol::Off, trusted: Vec::new() },
+        }
+    }
 }
 
 impl<A> Clone for Hall<A> {
@@ -80,6 +118,7 @@ impl<A> Clone for Hall<A> {
             shutdown: self.shutdown.clone(),
             open: Arc::clone(&self.open),
             metrics: self.metrics.clone(),
+            live: self.live.clone(),
         }
     }
 }
@@ -89,13 +128,14 @@ pub async fn accept<A: ServerApp + Send + Sync + 'static>(door: Door, hall: Hall
     let mut shutdown = hall.shutdown.clone();
     loop {
         let accepted = tokio::select! {
-            accepted = door.listener.accept() => accepted,
+            accepted = door.socket.accept() => accepted,
             _ = shutdown.wait_for(|ends| *ends) => return,
         };
         match accepted {
             Ok((stream, client)) => {
                 let (hall, transport) = (hall.clone(), door.transport.clone());
-                tokio::spawn(serve(stream, client, door.address, transport, hall));
+                let caller = Caller { client, address: door.address, listener: door.listener };
+                tokio::spawn(serve(stream, caller, transport, hall));
             }
             Err(error) => rest(&error).await,
         }
@@ -110,50 +150,77 @@ async fn rest(error: &io::Error) {
     }
 }
 
+/// Who has come, and where.
+#[derive(Debug, Clone, Copy)]
+struct Caller {
+    client: SocketAddr,
+    address: SocketAddr,
+    listener: ListenerId,
+}
+
 async fn serve<A: ServerApp + Send + Sync + 'static>(
     stream: TcpStream,
-    client: SocketAddr,
-    door: SocketAddr,
+    caller: Caller,
     transport: Transport,
     hall: Hall<A>,
 ) {
     let _open = hall.open.open();
     if let Err(error) = stream.set_nodelay(true) {
-        log::debug!("{client}: {error}");
+        log::debug!("{}: {error}", caller.client);
     }
     let mut shutdown = hall.shutdown.clone();
-    let malformed = hall.metrics.malformed.clone();
-    let is_tls = matches!(transport, Transport::Tls(_));
-    let secured = async {
-        match transport {
-            Transport::Http1 => {
-                let stream = ClientStream::plaintext(stream, client, door);
-                Some(Box::new(WatchedStream::new(stream, malformed)) as Stream)
-            }
-            Transport::Http1OrHttp2 => {
-                let stream = ClientStream::plaintext(stream, client, door).tell_http2().await.ok()?;
-                Some(Box::new(WatchedStream::new(stream, malformed)) as Stream)
-            }
-            Transport::Tls(certificates) => {
-                let stream = ClientStream::below_tls(stream, client, door);
-                let stream = shake_hands(&certificates.load_full(), stream).await?;
-                Some(Box::new(WatchedStream::new(stream, malformed)) as Stream)
-            }
-        }
-    };
-    let secured = tokio::select! {
-        secured = secured => secured,
+    let ready = tokio::select! {
+        ready = receive(stream, caller, transport, &hall) => ready,
         _ = shutdown.wait_for(|ends| *ends) => None,
     };
-    match secured {
-        Some(stream) => {
-            let mut next = hall.app.process_new(stream, &hall.shutdown).await;
-            while let Some(stream) = next {
-                next = hall.app.process_new(stream, &hall.shutdown).await;
+    let mut next = ready;
+    while let Some(stream) = next {
+        next = hall.app.process_new(stream, &hall.shutdown).await;
+    }
+}
+
+/// Does what comes before the first request.
+async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transport, hall: &Hall<A>) -> Option<Stream> {
+    let Reception { limits, proxy_protocol, trusted } = hall.reception(caller.listener);
+    if proxy_protocol == ProxyProtocol::Required {
+        let header = tokio::time::timeout(limits.header_timeout, proxy_header::take(&mut stream)).await;
+        let header = header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let said = match header {
+            Ok(said) => said,
+            Err(error) => {
+                hall.metrics.proxy_header_failed(&caller.address.to_string());
+                log::debug!("{}: {error}", caller.client);
+                return None;
             }
+        };
+        let peer = caller.client.ip().to_canonical();
+        if trusted.iter().any(|network| network.contains(&peer)) {
+            caller.client = said.unwrap_or(caller.client);
         }
-        None if is_tls => hall.metrics.handshake_failed(&door.to_string()),
-        None => {}
+    }
+    let mut connection =
+        Connection::new(caller.listener, transport.scheme(), limits.header_timeout, limits.idle_timeout);
+    let metrics = hall.metrics.clone();
+    match transport {
+        Transport::Http1 => {
+            let stream = ClientStream::plaintext(stream, caller.client, caller.address);
+            Some(Box::new(WatchedStream::new(stream, Arc::new(connection), metrics)))
+        }
+        Transport::Http1OrHttp2 => {
+            let stream = ClientStream::plaintext(stream, caller.client, caller.address);
+            let stream = stream.tell_http2(limits.idle_timeout, limits.header_timeout).await.ok()?;
+            Some(Box::new(WatchedStream::new(stream, Arc::new(connection), metrics)))
+        }
+        Transport::Tls(door) => {
+            let stream = ClientStream::below_tls(stream, caller.client, caller.address);
+            let Some(stream) = shake_hands(&door.acceptor(), stream).await else {
+                metrics.handshake_failed(&caller.address.to_string());
+                return None;
+            };
+            let shown = stream.ssl().peer_certificate();
+            connection.certificate = shown.as_ref().and_then(|certificate| facts_of(certificate));
+            Some(Box::new(WatchedStream::new(stream, Arc::new(connection), metrics)))
+        }
     }
 }
 

@@ -24,8 +24,6 @@ use tokio::net::TcpStream;
 const WRITE_BUFFER: usize = 1460;
 /// TLS reads each record in two steps; a buffer makes one system call of them. Plaintext is read into Pingora's own.
 const TLS_READ_BUFFER: usize = 4096;
-/// A client that does not say what it speaks is let go after this time, as one that does not send a request is.
-const FIRST_OCTETS: Duration = Duration::from_secs(60);
 /// How long a client is waited for that has sent a part of the preface.
 const REST_OF_THE_PREFACE: Duration = Duration::from_millis(10);
 /// RFC 9113 §3.4.
@@ -189,8 +187,11 @@ impl Peek for ClientStream {
 
 impl ClientStream {
     /// Waits for the client's first octets and notes whether they are the preface of HTTP/2.
-    pub async fn tell_http2(mut self) -> io::Result<Self> {
-        let spoken = tokio::time::timeout(FIRST_OCTETS, self.first_octets()).await;
+    pub async fn tell_http2(mut self, first: Duration, rest: Duration) -> io::Result<Self> {
+        let mut buffer = [0_u8; HTTP2_PREFACE.len()];
+        let begun = tokio::time::timeout(first, self.socket().peek(&mut buffer)).await;
+        begun.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+        let spoken = tokio::time::timeout(rest, self.first_octets()).await;
         self.plaintext = spoken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
         Ok(self)
     }

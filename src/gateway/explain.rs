@@ -103,7 +103,8 @@ async fn decide<T: Trace>(
     let size = headers::size(&head);
     headers::strip_client_claims(&mut head, &context.edition.snapshot.identity_names);
     let inquirer = Inquirer::new(metrics.clone());
-    let arrival = Arrival { head: &head, scheme, listener: question.listener, size, inquirer: &inquirer };
+    let arrival =
+        Arrival { head: &head, scheme, listener: question.listener, size, certificate: None, inquirer: &inquirer };
     judge::judge(&arrival, &mut context, trace).await?;
     Ok(Explanation {
         location: context.progress.location().map(|location| location.name.to_string()),

@@ -16,13 +16,14 @@ use super::headers;
 use super::inquiry::Inquirer;
 use super::outbound;
 use super::target::Target;
+use crate::auth::client_certificate::ClientCertificate;
 use crate::auth::expression::facts::Facts;
 use crate::auth::trace::{Step, Trace};
 use crate::auth::{Decision, Denial, Grant, Reason, Request, Scheme};
 use crate::path::EncodedSeparators;
 use crate::route::{Found, ListenerId};
 use crate::snapshot::{
-    Action, Allowance, Answers, Cors, EncodedSlash, Location, Rate, RedirectToHttps, ResponseHeaders, Snapshot,
+    Action, Allowance, Answers, Cors, EncodedSlash, Limits, Location, Rate, RedirectToHttps, ResponseHeaders, Snapshot,
 };
 
 /// A request, as it came in.
@@ -36,6 +37,8 @@ pub struct Arrival<'a> {
     pub listener: ListenerId,
     /// Octets of its head, before anything was stripped.
     pub size: usize,
+    /// What the client's certificate says.
+    pub certificate: Option<&'a ClientCertificate>,
     /// Finds out what the decision depends on.
     pub inquirer: &'a Inquirer,
 }
@@ -49,11 +52,14 @@ pub async fn judge<T: Trace>(
     let edition = Arc::clone(&context.edition);
     let snapshot = &edition.snapshot;
     let listener = snapshot.listeners.get(arrival.listener);
-    let header_size = listener.map_or(0, |listener| listener.header_size);
-    let target = match well_formed(arrival, header_size).and_then(|()| Target::of(arrival.head)) {
-        Ok(target) => target,
-        Err(reason) => return turned(None, Denial::of(reason), arrival, context).map(Some),
-    };
+    let target =
+        match well_formed(arrival, listener.map(|listener| &listener.limits)).and_then(|()| Target::of(arrival.head)) {
+            Ok(target) => target,
+            Err(reason) => return turned(None, Denial::of(reason), arrival, context).map(Some),
+        };
+    if listener.and_then(|listener| listener.limits.body_size).is_some_and(|most| announced(arrival.head) > most) {
+        return turned(Some(target), Denial::of(Reason::BodyTooLarge), arrival, context).map(Some);
+    }
     let redirect = listener.and_then(|listener| listener.redirect.as_ref());
     if let Some(redirect) = redirect
         && arrival.scheme == Scheme::Http
@@ -80,10 +86,11 @@ pub async fn judge<T: Trace>(
 
 /// Any coding but `chunked` alone would be lost on the way: Pingora frames the body anew. A length that is said twice
 /// would go on as it is, and not every server reads it as we do (RFC 9110 §8.6).
-fn well_formed(arrival: &Arrival<'_>, header_size: usize) -> std::result::Result<(), Reason> {
+fn well_formed(arrival: &Arrival<'_>, limits: Option<&Limits>) -> std::result::Result<(), Reason> {
     let mut lengths = arrival.head.headers.get_all(http::header::CONTENT_LENGTH).iter();
     let mut codings = arrival.head.headers.get_all(http::header::TRANSFER_ENCODING).iter();
-    if arrival.size > header_size {
+    let header_size = limits.map_or(0, |limits| limits.header_size);
+    if arrival.size as u64 > header_size {
         Err(Reason::HeadersTooLarge)
     } else if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
         || !lengths.next().is_none_or(|length| length.as_bytes().iter().all(u8::is_ascii_digit))
@@ -93,6 +100,13 @@ fn well_formed(arrival: &Arrival<'_>, header_size: usize) -> std::result::Result
     } else {
         Ok(())
     }
+}
+
+/// The octets of body that a head announces; 0 if it does not say.
+fn announced(head: &RequestHeader) -> u64 {
+    let length = head.headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    // It is of digits only; one that is not a number of ours is larger than any limit.
+    length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
 }
 
 fn is_excepted(redirect: &RedirectToHttps, path: &str) -> bool {
@@ -293,9 +307,16 @@ fn request_of<'r>(arrival: &Arrival<'r>, target: &'r Target, context: &RequestCo
         host: &target.host,
         scheme: arrival.scheme,
         client: context.client,
+        certificate: arrival.certificate,
+        largest_token: largest_token(arrival, context),
         now: context.received,
         answered: &[],
     }
+}
+
+fn largest_token(arrival: &Arrival<'_>, context: &RequestContext) -> usize {
+    let listener = context.edition.snapshot.listeners.get(arrival.listener);
+    listener.map_or(0, |listener| usize::try_from(listener.limits.token_size).unwrap_or(usize::MAX))
 }
 
 /// Gives what is known of a request to whoever evaluates expressions.
@@ -311,6 +332,8 @@ pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts:
             host: "",
             scheme: arrival.scheme,
             client: context.client,
+            certificate: arrival.certificate,
+            largest_token: largest_token(arrival, context),
             now: context.received,
             answered: &[],
         },

@@ -56,7 +56,7 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
     let compiled = snapshot::compile(&config, &environment);
     problems.extend(compiled.problems);
     warnings.extend(compiled.warnings);
-    for refused in config.listeners.iter().filter_map(super::tls::acceptor_of).filter_map(Result::err) {
+    for refused in config.listeners.iter().filter_map(super::tls::Material::of).filter_map(Result::err) {
         problems.extend(refused);
     }
     let edition = compiled.snapshot.and_then(|snapshot| match pools(&snapshot, previous) {
@@ -105,13 +105,10 @@ pub struct Fixed {
 impl Fixed {
     /// Takes it from a configuration.
     pub fn of(config: &Config) -> Self {
-        let listeners = config.listeners.iter().map(|listener| {
-            let certificates = listener.tls.as_ref().map(|tls| {
-                let files = tls.certificates.iter();
-                files.map(|pair| (pair.certificate.value.clone(), pair.key.value.clone())).collect::<Vec<_>>()
-            });
-            format!("{} {:?} {certificates:?}", listener.address.value, listener.http2)
-        });
+        let listeners = config
+            .listeners
+            .iter()
+            .map(|listener| format!("{} {:?} {}", listener.address.value, listener.http2, listener.tls.is_some()));
         Self {
             listeners: listeners.collect(),
             admin: config.admin.as_ref().map(|admin| admin.value),

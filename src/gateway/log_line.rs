@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::context::{Progress, RequestContext};
 use crate::auth::access::Access;
+use crate::auth::client_certificate::ClientCertificate;
 use crate::auth::expression::facts::{Facts, Outcome};
 use crate::auth::{Grant, Request, Scheme};
 use crate::snapshot::LogFormat;
@@ -20,6 +21,8 @@ pub struct Exchange<'e> {
     pub head: &'e RequestHeader,
     /// How the client spoke to us.
     pub scheme: Scheme,
+    /// What the client's certificate says.
+    pub certificate: Option<&'e ClientCertificate>,
     /// The TLS version, if TLS was spoken.
     pub tls: Option<&'e str>,
     /// Status sent; 0 if none was.
@@ -81,6 +84,8 @@ fn with_facts<R>(context: &RequestContext, exchange: &Exchange<'_>, use_facts: i
         host: target.map_or("", |target| &target.host),
         scheme: exchange.scheme,
         client: context.client,
+        certificate: exchange.certificate,
+        largest_token: 0,
         now: context.received,
         answered: &[],
     };

@@ -30,6 +30,7 @@ pub struct Metrics {
     /// Requests that are being served.
     pub in_flight: IntGauge,
     handshake_failures: IntCounterVec,
+    arrivals: Arrivals,
     /// Malformed requests, which Pingora answers itself.
     pub malformed: IntCounter,
 }
@@ -131,6 +132,7 @@ impl Metrics {
                 &["source", "result"],
             )?,
             keys: KeyGauges::new(&make)?,
+            arrivals: Arrivals::new(&make)?,
             handshake_failures: make.counter(
                 "portcullis_tls_handshake_failures_total",
                 "TLS handshakes with clients that failed.",
@@ -218,6 +220,27 @@ impl Metrics {
         self.handshake_failures.with_label_values(&[listener]).inc();
     }
 
+    /// A connection did not begin with a PROXY header.
+    pub fn proxy_header_failed(&self, listener: &str) {
+        self.arrivals.no_proxy_header.with_label_values(&[listener]).inc();
+    }
+
+    /// A client took too long for the head of a request.
+    pub fn late_head(&self) {
+        self.arrivals.late_heads.inc();
+    }
+
+    /// When a certificate that clients are shown ends, in seconds since 1970.
+    pub fn certificate_ends(&self, file: &str, at: i64) {
+        #[allow(clippy::cast_precision_loss, reason = "seconds are exact for millions of years")]
+        self.arrivals.certificates.with_label_values(&[file]).set(at as f64);
+    }
+
+    /// The files of a listener's certificates were read again.
+    pub fn certificates_renewed(&self, listener: &str, result: KeyRefresh) {
+        self.arrivals.renewals.with_label_values(&[listener, result.word()]).inc();
+    }
+
     /// The Prometheus text format.
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -225,6 +248,41 @@ impl Metrics {
             log::error!("metrics cannot be written: {error}");
         }
         text
+    }
+}
+
+/// What happens before the first request of a connection.
+#[derive(Debug, Clone)]
+struct Arrivals {
+    no_proxy_header: IntCounterVec,
+    late_heads: IntCounter,
+    certificates: GaugeVec,
+    renewals: IntCounterVec,
+}
+
+impl Arrivals {
+    fn new(make: &Maker) -> prometheus::Result<Self> {
+        Ok(Self {
+            no_proxy_header: make.counter(
+                "portcullis_proxy_header_failures_total",
+                "Connections that did not begin with a PROXY header where one is required.",
+                &["listener"],
+            )?,
+            late_heads: make.single(
+                "portcullis_late_heads_total",
+                "Connections that were closed because the head of a request did not come in time.",
+            )?,
+            certificates: make.gauges(
+                "portcullis_certificate_expiry_timestamp_seconds",
+                "When a certificate that clients are shown ends.",
+                &["certificate"],
+            )?,
+            renewals: make.counter(
+                "portcullis_certificate_renewals_total",
+                "Times that changed files of certificates were read again.",
+                &["listener", "result"],
+            )?,
+        })
     }
 }
 

@@ -6,7 +6,6 @@ use std::time::{Instant, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use ipnet::IpNet;
-use pingora_core::protocols::Digest;
 use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
@@ -15,12 +14,13 @@ use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 
 use super::access_log::LogSender;
 use super::answer;
+use super::connection::{Connection, Stage};
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
 use super::headers::{self, X_REQUEST_ID};
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
-use super::live::Live;
+use super::live::{Edition, Live};
 use super::log_line::{self, Exchange};
 use super::metrics::Metrics;
 use super::outbound;
@@ -28,20 +28,13 @@ use super::peer::Provenance;
 use super::pool::Pool;
 use crate::auth::trace::NoTrace;
 use crate::auth::{Denial, Reason, Scheme};
-use crate::route::ListenerId;
-use crate::snapshot::Action;
+use crate::snapshot::{Action, Listener};
 
 /// How long a client may keep us waiting while we write to it.
 const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// A listener, as requests know it.
-#[derive(Debug, Clone, Copy)]
-pub struct Entrance {
-    /// The address that is listened on.
-    pub address: std::net::SocketAddr,
-    /// What is spoken there.
-    pub scheme: Scheme,
-}
+/// A body that was not announced and is larger than `limits.body_size`.
+const BODY_TOO_LARGE: ErrorType = ErrorType::Custom("body_too_large");
 
 /// The gateway, as Pingora sees it.
 #[derive(Debug)]
@@ -54,31 +47,20 @@ pub struct Proxy {
     pub inquirer: Inquirer,
     /// Where lines of the access log go.
     pub log: LogSender,
-    /// The listeners, in the order of the configuration.
-    pub entrances: Vec<Entrance>,
 }
 
 impl Proxy {
-    fn listener(&self, session: &Session) -> Option<(ListenerId, Entrance)> {
-        let digest: &Digest = session.digest()?;
-        let PingoraAddress::Inet(address) = digest.socket_digest.as_ref()?.local_addr()? else {
-            return None;
-        };
-        let found = self.entrances.iter().position(|entrance| entrance.address == *address)?;
-        Some((found, *self.entrances.get(found)?))
-    }
-
-    fn scheme(&self, session: &Session) -> Scheme {
-        self.listener(session).map_or(Scheme::Http, |(_, entrance)| entrance.scheme)
-    }
-
     /// How a request came in.
     fn arrival<'s>(&'s self, session: &'s Session, context: &RequestContext) -> Result<Arrival<'s>> {
-        match self.listener(session) {
-            Some((listener, entrance)) => {
-                let scheme = context.scheme.unwrap_or(entrance.scheme);
-                Ok(Arrival { head: session.req_header(), scheme, listener, size: 0, inquirer: &self.inquirer })
-            }
+        match Connection::of(session) {
+            Some(connection) => Ok(Arrival {
+                head: session.req_header(),
+                scheme: context.scheme.unwrap_or(connection.scheme),
+                listener: connection.listener,
+                size: 0,
+                certificate: connection.certificate.as_ref(),
+                inquirer: &self.inquirer,
+            }),
             None => Err(Error::explain(ErrorType::InternalError, "a request came in through no listener")),
         }
     }
@@ -119,10 +101,13 @@ impl ProxyHttp for Proxy {
 
     /// Pingora keeps an idle connection for ever once a request was read (docs/pingora.md, T3). Who asked to close still does.
     async fn early_request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<()> {
-        let listeners = &context.edition.snapshot.listeners;
-        let listener = self.listener(session).and_then(|(listener, _)| listeners.get(listener));
-        if let (Some(_), Some(listener)) = (session.get_keepalive(), listener) {
-            session.set_keepalive(Some(listener.idle_timeout));
+        let connection = Connection::of(session).cloned();
+        if let (Some(listener), Some(connection)) = (listener_of(session, &context.edition), connection) {
+            connection.is_at(Stage::Request);
+            let is_last = connection.count_request() >= listener.limits.requests_per_connection;
+            if session.get_keepalive().is_some() {
+                session.set_keepalive((!is_last).then_some(listener.limits.idle_timeout.as_secs()));
+            }
         }
         session.set_write_timeout(Some(CLIENT_WRITE_TIMEOUT));
         Ok(())
@@ -130,11 +115,8 @@ impl ProxyHttp for Proxy {
 
     async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
         let edition = Arc::clone(&context.edition);
-        let listener = self.listener(session);
-        let scheme = listener.map_or(Scheme::Http, |(_, entrance)| entrance.scheme);
-        let trusted = listener.and_then(|(listener, _)| edition.snapshot.listeners.get(listener));
-        let trusted = trusted.map_or(&[] as &[IpNet], |listener| &listener.trusted_proxies);
-        context.came(Provenance::of(session.req_header(), client_of(session), scheme, trusted));
+        let trusted = listener_of(session, &edition).map_or(&[] as &[IpNet], |listener| &listener.trusted_proxies);
+        context.came(Provenance::of(session.req_header(), client_of(session), scheme_of(session), trusted));
         let size = headers::size(session.req_header());
         headers::strip_client_claims(session.req_header_mut(), &edition.snapshot.identity_names);
         let arrival = Arrival { size, ..self.arrival(session, context)? };
@@ -153,11 +135,17 @@ impl ProxyHttp for Proxy {
     /// connection (docs/pingora.md, T2).
     async fn request_body_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        _: &mut RequestContext,
+        context: &mut RequestContext,
     ) -> Result<()> {
+        if let Some(most) = listener_of(session, &context.edition).and_then(|listener| listener.limits.body_size) {
+            // A retry sends again what has been read: what was read is counted, not what is sent.
+            if session.body_bytes_read() as u64 > most {
+                return Err(Error::explain(BODY_TOO_LARGE, "the body is larger than the listener's limit").into_down());
+            }
+        }
         if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
             *body = None;
         }
@@ -292,6 +280,9 @@ impl ProxyHttp for Proxy {
         {
             log::error!("request {}: {error}", context.request_id);
         }
+        if let Some(connection) = Connection::of(session).filter(|_| !session.is_http2()) {
+            connection.is_at(Stage::Idle);
+        }
         let status = session.response_written().map_or(0, |response| response.status.as_u16());
         let duration = context.started.elapsed();
         let location = context.progress.location().map_or("", |location| &*location.name);
@@ -301,7 +292,8 @@ impl ProxyHttp for Proxy {
         }
         let tls = session.digest().and_then(|digest| digest.ssl_digest.clone());
         let exchange = Exchange {
-            scheme: context.scheme.unwrap_or_else(|| self.scheme(session)),
+            scheme: context.scheme.unwrap_or_else(|| scheme_of(session)),
+            certificate: Connection::of(session).and_then(|connection| connection.certificate.as_ref()),
             tls: tls.as_ref().map(|tls| tls.version.as_ref()),
             status,
             bytes_in: session.body_bytes_read() as u64,
@@ -349,6 +341,14 @@ impl Proxy {
     }
 }
 
+fn scheme_of(session: &Session) -> Scheme {
+    Connection::of(session).map_or(Scheme::Http, |connection| connection.scheme)
+}
+
+fn listener_of<'e>(session: &Session, edition: &'e Edition) -> Option<&'e Listener> {
+    edition.snapshot.listeners.get(Connection::of(session)?.listener)
+}
+
 fn client_of(session: &Session) -> Option<std::net::IpAddr> {
     match session.client_addr()? {
         PingoraAddress::Inet(address) => Some(address.ip().to_canonical()),
@@ -359,6 +359,7 @@ fn client_of(session: &Session) -> Option<std::net::IpAddr> {
 /// What a failure is called.
 fn reason_of(error: &Error) -> Reason {
     match (error.esource(), error.etype()) {
+        (_, ErrorType::Custom("body_too_large")) => Reason::BodyTooLarge,
         (_, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => Reason::UpstreamTimeout,
         (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Reason::UpstreamTimeout,
         (ErrorSource::Upstream, _) => Reason::UpstreamUnavailable,

@@ -2,20 +2,19 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::accept::Certificates;
 use super::live::{self, Fixed, Live};
 use super::metrics::{KeyRefresh, Metrics, ReloadResult};
 use super::pool::Pool;
-use super::tls;
+use super::tls::{Material, Renewal, TlsDoor};
 use crate::auth::stage::Stages;
 use crate::config::schema::Config;
 use crate::config::{Place, Problem, counted};
 use crate::watched::{Refresh, Reread};
 
-/// How often files of keys are looked at.
-const KEY_FILES_EVERY: Duration = Duration::from_secs(2);
+/// How often files of keys and certificates are looked at.
+const FILES_EVERY: Duration = Duration::from_secs(2);
 /// How often the servers that have names are looked up.
 const NAMES_EVERY: Duration = Duration::from_secs(30);
 /// How long a new edition waits for the first look-up of its servers' names.
@@ -27,8 +26,8 @@ pub struct Reloader {
     pub file: PathBuf,
     /// What runs.
     pub live: Arc<Live>,
-    /// The certificates of the listeners, in their order.
-    pub certificates: Vec<Option<Certificates>>,
+    /// What accepts handshakes on the listeners, in their order.
+    pub tls: Vec<Option<Arc<TlsDoor>>>,
     /// What it was started with, which only a restart changes.
     pub fixed: Fixed,
     /// What operators see.
@@ -54,7 +53,7 @@ impl Reloader {
         match loaded.edition.filter(|_| loaded.problems.is_empty()) {
             Some(edition) => {
                 look_up(&edition.pools).await;
-                self.renew_certificates(&loaded.config);
+                self.renew_tls(&loaded.config);
                 self.live.store(Arc::new(edition));
                 self.metrics.reloaded(ReloadResult::Loaded);
                 log::info!("configuration reloaded from {}", self.file.display());
@@ -69,14 +68,55 @@ impl Reloader {
         }
     }
 
-    /// Puts the certificates that the files hold now in the place of those that were read before.
-    fn renew_certificates(&self, config: &Config) {
-        for (running, listener) in self.certificates.iter().zip(&config.listeners) {
-            match (running, tls::acceptor_of(listener)) {
-                (Some(running), Some(Ok(renewed))) => running.store(Arc::new(renewed)),
-                // They were read a moment ago, without a problem.
-                (Some(_), Some(Err(problems))) => problems.iter().for_each(|problem| log::error!("{problem}")),
-                (Some(_), None) | (None, _) => {}
+    /// Puts what the configuration says of TLS now in the place of what it said before.
+    fn renew_tls(&self, config: &Config) {
+        for (running, listener) in self.tls.iter().zip(&config.listeners) {
+            if let (Some(running), Some(material)) = (running, Material::of(listener)) {
+                // It was read a moment ago, without a problem.
+                let renewed = material.and_then(|material| running.replace(material, Instant::now()));
+                renewed.unwrap_or_else(|problems| problems.iter().for_each(|problem| log::error!("{problem}")));
+            }
+        }
+        self.tell_expiries();
+    }
+
+    /// Shows operators when certificates end.
+    fn tell_expiries(&self) {
+        for (file, at) in self.tls.iter().flatten().flat_map(|door| door.expiries()) {
+            self.metrics.certificate_ends(&file, at);
+        }
+    }
+
+    /// Reads the files of certificates again when they change, for ever. No connection notices.
+    pub async fn watch_certificates(&self) {
+        self.tell_expiries();
+        loop {
+            tokio::time::sleep(FILES_EVERY).await;
+            for (place, door) in self.tls.iter().enumerate() {
+                let Some(door) = door.clone() else { continue };
+                let looked = tokio::task::spawn_blocking(move || door.renew(Instant::now())).await;
+                match looked {
+                    Ok(renewal) => self.report_certificates(place, &renewal),
+                    Err(error) => log::error!("certificates could not be looked at: {error}"),
+                }
+            }
+        }
+    }
+
+    fn report_certificates(&self, place: usize, renewal: &Renewal) {
+        let listener = format!("listeners[{place}]");
+        match renewal {
+            Renewal::None => {}
+            Renewal::Renewed => {
+                log::info!("{listener}: the certificates have changed and are in use");
+                self.metrics.certificates_renewed(&listener, KeyRefresh::Loaded);
+                self.tell_expiries();
+            }
+            Renewal::Failed(problems) => {
+                for problem in problems {
+                    log::error!("{}; the last good certificates stay in use", problem.in_file(&self.file));
+                }
+                self.metrics.certificates_renewed(&listener, KeyRefresh::Failed);
             }
         }
     }
@@ -84,7 +124,7 @@ impl Reloader {
     /// Reads key files again when they change, for ever.
     pub async fn watch_key_files(&self) {
         loop {
-            tokio::time::sleep(KEY_FILES_EVERY).await;
+            tokio::time::sleep(FILES_EVERY).await;
             let running = self.live.load_full();
             let metrics = self.metrics.clone();
             let read = tokio::task::spawn_blocking(move || {

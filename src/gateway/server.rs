@@ -3,16 +3,15 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use pingora_core::apps::{HttpServerApp, HttpServerOptions};
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use super::accept::{self, Certificates, Door, Hall, Transport};
+use super::accept::{self, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
 use super::admin::{Admin, Readiness};
 use super::drain::OpenConnections;
@@ -20,9 +19,9 @@ use super::inquiry::Inquirer;
 use super::key_fetch;
 use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
-use super::proxy::{Entrance, Proxy};
+use super::proxy::Proxy;
 use super::reload::{self, Reloader};
-use super::tls;
+use super::tls::{Material, TlsDoor};
 use crate::auth::Scheme;
 use crate::auth::stage::Stages;
 use crate::config::schema::{Config, Listener};
@@ -31,8 +30,6 @@ use crate::config::{Problem, counted};
 /// Attempts for one request, counted by Pingora (docs/pingora.md, T14): one for each server that `retries` allows, and a few
 /// for connections that were kept too long.
 const MOST_ATTEMPTS: usize = 16;
-/// `limits.requests_per_connection` is 1000; Pingora counts how often a connection is used again.
-const REUSES_OF_A_CONNECTION: u32 = 999;
 /// How long an HTTP/2 connection may be idle; Pingora has one time for all listeners.
 const HTTP2_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -90,7 +87,7 @@ async fn serve(
 ) -> Result<(), StartError> {
     let signals = Signals::listen().map_err(machine)?;
     // Everything that can fail is done before anything is served.
-    let Doors { entrances, doors, certificates } = Doors::bind(config)?;
+    let Doors { doors, tls } = Doors::bind(config)?;
     let admin_door = admin_door(config)?;
     reload::look_up(&edition.pools).await;
 
@@ -100,12 +97,17 @@ async fn serve(
         metrics: metrics.clone(),
         inquirer: Inquirer::new(metrics.clone()),
         log: log.clone(),
-        entrances,
     };
     let proxy = Arc::new(http_proxy_of(proxy));
     let (shutdown, ends) = watch::channel(false);
     let open = Arc::new(OpenConnections::shown_by(metrics.connections.clone()));
-    let hall = Hall { app: Arc::clone(&proxy), shutdown: ends, open: Arc::clone(&open), metrics: metrics.clone() };
+    let hall = Hall {
+        app: Arc::clone(&proxy),
+        shutdown: ends,
+        open: Arc::clone(&open),
+        metrics: metrics.clone(),
+        live: Some(Arc::clone(&live)),
+    };
     for door in doors {
         tokio::spawn(accept::accept(door, hall.clone()));
     }
@@ -113,12 +115,11 @@ async fn serve(
     if let Some(door) = admin_door {
         tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness), Arc::clone(&live)));
     }
-    let reloader =
-        Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), certificates, metrics, stages });
+    let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), tls, metrics, stages });
     let watching = Arc::clone(&reloader);
     tokio::spawn(async move {
         let fresh = key_fetch::keep_fresh(&watching.live, &watching.metrics);
-        tokio::join!(watching.watch_key_files(), watching.watch_names(), fresh)
+        tokio::join!(watching.watch_key_files(), watching.watch_certificates(), watching.watch_names(), fresh)
     });
 
     readiness.begin();
@@ -131,7 +132,7 @@ async fn serve(
 
 fn admin_door(config: &Config) -> Result<Option<Door>, StartError> {
     let Some(address) = &config.admin else { return Ok(None) };
-    let door = accept::bind(address.value, Transport::Http1).map_err(machine)?;
+    let door = accept::bind(address.value, Transport::Http1, 0).map_err(machine)?;
     log::info!("admin listening on http://{}", door.address);
     Ok(Some(door))
 }
@@ -140,7 +141,7 @@ fn admin_door(config: &Config) -> Result<Option<Door>, StartError> {
 async fn serve_operators(door: Door, metrics: Metrics, readiness: Arc<Readiness>, live: Arc<Live>) {
     let (_never, ends) = watch::channel(false);
     let app = Arc::new(Admin { metrics: metrics.clone(), readiness, live });
-    accept::accept(door, Hall { app, shutdown: ends, open: Arc::default(), metrics }).await;
+    accept::accept(door, Hall { app, shutdown: ends, open: Arc::default(), metrics, live: None }).await;
 }
 
 fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
@@ -150,44 +151,42 @@ fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
     let mut options = HttpServerOptions::default();
     // Whether a listener speaks HTTP/2 in plaintext is decided by its streams.
     options.h2c = true;
-    options.keepalive_request_limit = Some(REUSES_OF_A_CONNECTION);
     options.h2_idle_timeout = Some(HTTP2_IDLE_TIMEOUT);
     proxy.server_options = Some(options);
     proxy
 }
 
-/// The listeners, bound: what requests know of them, the sockets, and the certificates that a reload replaces.
+/// The listeners, bound: the sockets, and what accepts handshakes.
 #[derive(Default)]
 struct Doors {
-    entrances: Vec<Entrance>,
     doors: Vec<Door>,
-    certificates: Vec<Option<Certificates>>,
+    tls: Vec<Option<Arc<TlsDoor>>>,
 }
 
 impl Doors {
     /// Binds every listener; none of them is served before all are bound.
     fn bind(config: &Config) -> Result<Self, StartError> {
         let mut bound = Self::default();
-        for listener in &config.listeners {
-            let certificates = certificates(listener)?;
-            let (transport, scheme) = match &certificates {
-                Some(certificates) => (Transport::Tls(Arc::clone(certificates)), Scheme::Https),
+        for (place, listener) in config.listeners.iter().enumerate() {
+            let tls = tls_door(listener)?;
+            let (transport, scheme) = match &tls {
+                Some(tls) => (Transport::Tls(Arc::clone(tls)), Scheme::Https),
                 None if listener.http2 == Some(true) => (Transport::Http1OrHttp2, Scheme::Http),
                 None => (Transport::Http1, Scheme::Http),
             };
-            let door = accept::bind(listener.address.value, transport).map_err(machine)?;
+            let door = accept::bind(listener.address.value, transport, place).map_err(machine)?;
             log::info!("listening on {}://{}", scheme.as_str(), door.address);
-            bound.entrances.push(Entrance { address: door.address, scheme });
             bound.doors.push(door);
-            bound.certificates.push(certificates);
+            bound.tls.push(tls);
         }
         Ok(bound)
     }
 }
 
-fn certificates(listener: &Listener) -> Result<Option<Certificates>, StartError> {
-    let acceptor = tls::acceptor_of(listener).transpose().map_err(StartError::Configuration)?;
-    Ok(acceptor.map(|acceptor| Arc::new(ArcSwap::from_pointee(acceptor))))
+fn tls_door(listener: &Listener) -> Result<Option<Arc<TlsDoor>>, StartError> {
+    let Some(material) = Material::of(listener) else { return Ok(None) };
+    let door = material.and_then(|material| TlsDoor::new(material, Instant::now()));
+    door.map(|door| Some(Arc::new(door))).map_err(StartError::Configuration)
 }
 
 /// Accepts nothing more, lets go of idle connections, and waits for the others: no longer than they need.

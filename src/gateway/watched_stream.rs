@@ -1,7 +1,9 @@
-//! What does Pingora answer without asking us? It refuses malformed requests before any hook of ours (docs/pingora.md, T13); they
-//! are counted where its answers leave.
+//! What happens on a client's connection without Pingora asking us? It refuses malformed requests before any hook of ours
+//! (docs/pingora.md, T13): they are counted where its answers leave. It gives a head any time, if only octets keep coming (T4):
+//! time is kept where they come in.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,19 +16,90 @@ use pingora_core::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
     UniqueID, UniqueIDType,
 };
-use prometheus::IntCounter;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::connection::{Connection, Stage};
+use super::metrics::Metrics;
+
+/// Said to a client that does not end the head of its request, before its connection is closed.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+/// RFC 9113 §3.4: what comes before everything else over HTTP/2.
+const HTTP2_PREFACE: usize = 24;
 
 /// A client's connection, after TLS.
 pub struct WatchedStream<S> {
     stream: S,
-    malformed: IntCounter,
+    connection: Arc<Connection>,
+    digest: Option<Arc<ProxyDigest>>,
+    speaks: Speaks,
+    /// When the wait for the head that is awaited ends; `None` if nobody waits yet.
+    deadline: Option<Pin<Box<Sleep>>>,
+    metrics: Metrics,
+}
+
+/// What is spoken. Over HTTP/2 a connection has many requests at once, and none of their heads is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Speaks {
+    Http1,
+    /// So many octets of the preface are still to come.
+    Http2(usize),
 }
 
 impl<S: IO> WatchedStream<S> {
-    /// Counts Pingora's own answers on a connection.
-    pub fn new(stream: S, malformed: IntCounter) -> Self {
-        Self { stream, malformed }
+    /// Watches a connection.
+    pub fn new(stream: S, connection: Arc<Connection>, metrics: Metrics) -> Self {
+        let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
+        let speaks = if is_http2 { Speaks::Http2(HTTP2_PREFACE) } else { Speaks::Http1 };
+        let digest = connection.digest();
+        Self { stream, connection, digest, speaks, deadline: None, metrics }
+    }
+
+    /// So many octets were read.
+    fn has_read(&mut self, octets: usize) {
+        if octets == 0 {
+            return;
+        }
+        match (&mut self.speaks, self.connection.stage()) {
+            (Speaks::Http2(missing), Stage::Idle | Stage::Head) => {
+                *missing = missing.saturating_sub(octets);
+                let stage = if *missing == 0 { Stage::Request } else { Stage::Head };
+                self.connection.is_at(stage);
+            }
+            (Speaks::Http1, Stage::Idle) => {
+                // The wait for the head begins with its first octet.
+                self.connection.is_at(Stage::Head);
+                self.deadline = None;
+            }
+            (Speaks::Http1 | Speaks::Http2(_), _) => {}
+        }
+    }
+
+    /// Whether the client has had its time. The clock is set when there is something to wait for.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let wait = match self.connection.stage() {
+            // Between two requests Pingora keeps this time itself.
+            Stage::Idle if self.connection.has_served() => return false,
+            Stage::Idle => self.connection.idle_timeout,
+            Stage::Head => self.connection.header_timeout,
+            Stage::Request => {
+                self.deadline = None;
+                return false;
+            }
+        };
+        self.deadline.get_or_insert_with(|| Box::pin(sleep(wait))).as_mut().poll(cx).is_ready()
+    }
+
+    /// Tells the client, if it has begun to say something, and gives it up.
+    fn give_up(&mut self, cx: &mut Context<'_>) -> io::Error {
+        if self.connection.stage() == Stage::Head && self.speaks == Speaks::Http1 {
+            self.metrics.late_head();
+            let told = Pin::new(&mut self.stream).poll_write(cx, TOO_SLOW);
+            if told.is_ready() {
+                let _ = Pin::new(&mut self.stream).poll_flush(cx);
+            }
+        }
+        io::Error::new(io::ErrorKind::TimedOut, "the head of a request did not come in time")
     }
 }
 
@@ -39,7 +112,19 @@ fn is_pingoras(octets: &[u8]) -> bool {
 
 impl<S: IO> AsyncRead for WatchedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        if self.connection.stage() == Stage::Request {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        match read {
+            Poll::Ready(Ok(())) => self.has_read(buffer.filled().len().saturating_sub(before)),
+            Poll::Ready(Err(_)) => return read,
+            Poll::Pending => {}
+        }
+        // Octets that keep coming do not stretch the time.
+        let is_waiting = read.is_pending() || self.deadline.is_some();
+        if is_waiting && self.is_late(cx) { Poll::Ready(Err(self.give_up(cx))) } else { read }
     }
 }
 
@@ -47,7 +132,7 @@ impl<S: IO> AsyncWrite for WatchedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, octets);
         if written.is_ready() && is_pingoras(octets) {
-            self.malformed.inc();
+            self.metrics.malformed.inc();
         }
         written
     }
@@ -116,7 +201,7 @@ impl<S: IO> GetTimingDigest for WatchedStream<S> {
 
 impl<S: IO> GetProxyDigest for WatchedStream<S> {
     fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
-        self.stream.get_proxy_digest()
+        self.digest.clone()
     }
 }
 

@@ -16,6 +16,7 @@ use crate::auth::credential::TokenNames;
 use crate::auth::expression::template::Template;
 use crate::auth::passwords::Users;
 use crate::auth::realm::Realm;
+pub use crate::config::schema::{Limits, ProxyProtocol};
 use crate::keys::{KeySource, PerRequestSource};
 use crate::route::RouteTable;
 
@@ -64,10 +65,10 @@ pub struct Listener {
     pub redirect: Option<RedirectToHttps>,
     /// Whose word of who came before is believed.
     pub trusted_proxies: Vec<IpNet>,
-    /// Octets of a request's head.
-    pub header_size: usize,
-    /// How long a connection may be idle between two requests, in seconds.
-    pub idle_timeout: u64,
+    /// Whether a PROXY header stands before everything else.
+    pub proxy_protocol: ProxyProtocol,
+    /// How much a client may ask.
+    pub limits: Limits,
 }
 
 /// Sends clients to the same place over TLS.

@@ -1,7 +1,11 @@
 //! What does a client that is slow, or huge, or makes no sense, cost? Less than the limits, and nobody else anything.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::harness::curl::curl;
 use crate::harness::gateway::PLAIN;
-use crate::harness::{Gateway, Request, wait};
+use crate::harness::{Client, Gateway, Issuer, Request, Upstream, wait};
 
 fn gateway() -> Gateway {
     Gateway::start(&format!(
@@ -57,4 +61,118 @@ fn a_client_that_goes_away_costs_nobody_else_anything() {
         (gateway.metrics().sum("portcullis_connections", &[]) == 0.0).then_some(())
     });
     assert!(!gateway.log.text().contains("panicked"));
+}
+
+/// A gateway before an upstream, with these limits.
+fn limited(limits: &str, app: &Upstream) -> Gateway {
+    Gateway::start(&format!(
+        "listeners: [{{ address: '127.0.0.1:0', http2: true, limits: {{ {limits} }} }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
+         upstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: public, upstream: app }}]\n",
+        app.address()
+    ))
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a client that is slow is what is tested")]
+fn t4_a_head_that_drips_is_408_however_steadily_it_does() {
+    let app = Upstream::echo();
+    let gateway = limited("header_timeout: 500ms", &app);
+    let mut client = gateway.client();
+    let began = Instant::now();
+    client.send("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: ");
+    let answer = thread::scope(|scope| {
+        let mut other = gateway.client();
+        let answer = scope.spawn(move || {
+            for _ in 0..100 {
+                client.send("x");
+                thread::sleep(Duration::from_millis(50));
+                if began.elapsed() > Duration::from_secs(1) {
+                    break;
+                }
+            }
+            client.answer()
+        });
+        assert_eq!(other.exchange(&Request::get("/")).status, 200, "others are served meanwhile");
+        answer.join().unwrap()
+    });
+    assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
+    assert_eq!(gateway.metrics().sum("portcullis_late_heads_total", &[]), 1.0);
+    assert_eq!(app.received().len(), 1);
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a client that is slow is what is tested")]
+fn the_time_for_a_head_begins_anew_with_each_request_and_not_while_a_connection_is_idle() {
+    let app = Upstream::echo();
+    let gateway = limited("header_timeout: 300ms", &app);
+    let mut client = gateway.client();
+    for _ in 0..3 {
+        thread::sleep(Duration::from_millis(500));
+        assert_eq!(client.exchange(&Request::get("/")).status, 200);
+    }
+    client.send("GET / HTTP/1.1\r\n");
+    assert_eq!(client.answer().status, 408);
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_closed_without_a_word() {
+    let app = Upstream::echo();
+    let gateway = limited("idle_timeout: 1s", &app);
+    let mut client = gateway.client();
+    assert!(client.try_answer("GET").is_err());
+    assert_eq!(gateway.metrics().sum("portcullis_late_heads_total", &[]), 0.0);
+}
+
+#[test]
+fn a_body_over_the_limit_is_413_whether_it_was_announced_or_not() {
+    let app = Upstream::echo();
+    let gateway = limited("body_size: 4KiB", &app);
+    assert_eq!(gateway.send(&Request::post("/", "x".repeat(4096))).status, 200);
+    let announced = gateway.send(&Request::post("/", "x".repeat(4097)));
+    assert_eq!((announced.status, gateway.reason_of(&announced).as_str()), (413, "body_too_large"));
+    assert_eq!(app.received().len(), 1, "nothing of it was sent on");
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(4096));
+    let chunked = Request::new("POST", "/").header("Transfer-Encoding", "chunked");
+    let small = gateway.send(&chunked.clone().raw_body(format!("{chunk}0\r\n\r\n")));
+    assert_eq!(small.status, 200);
+    let large = gateway.send(&chunked.raw_body(format!("{chunk}{chunk}{chunk}0\r\n\r\n")));
+    assert_eq!((large.status, gateway.reason_of(&large).as_str()), (413, "body_too_large"));
+    let file = gateway.folder().join("body");
+    std::fs::write(&file, vec![b'x'; 100_000]).unwrap();
+    let url = format!("http://{}/", gateway.address());
+    let body = format!("@{}", file.display());
+    let http2 = curl(&["--http2-prior-knowledge", "-H", "Content-Length:", "--data-binary", &body, &url]);
+    assert_eq!((http2.status, http2.version.as_str()), (413, "2"));
+}
+
+#[test]
+fn a_connection_has_so_many_requests_and_no_more() {
+    let app = Upstream::echo();
+    let gateway = limited("requests_per_connection: 3", &app);
+    let mut client = gateway.client();
+    for _ in 0..2 {
+        assert_ne!(client.exchange(&Request::get("/")).header("connection"), Some("close"));
+    }
+    assert_eq!(client.exchange(&Request::get("/")).header("connection"), Some("close"));
+    assert!(client.try_exchange(&Request::get("/")).is_err());
+}
+
+#[test]
+fn a_token_over_the_limit_of_its_listener_is_refused_though_another_listener_took_it() {
+    let issuer = Issuer::of("ES256");
+    let gateway = Gateway::prepare(
+        "listeners: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0', limits: { token_size: 1KiB } }]\n\
+         keys: { site: [{ jwks_file: keys.json }] }\nrealms: { site: { keys: site } }\n\
+         locations: [{ match: { prefix: / }, access: { realm: site }, respond: { status: 200, text: ok } }]\n",
+    )
+    .file("keys.json", issuer.jwks())
+    .start();
+    let token = issuer.token(&serde_json::json!({ "sub": "alice", "more": "x".repeat(1024) }));
+    let ask =
+        |place: usize, token: &str| Client::connect(gateway.listener(place)).exchange(&Request::get("/").bearer(token));
+    assert_eq!(ask(0, &token).status, 200);
+    let refused = ask(1, &token);
+    assert_eq!((refused.status, gateway.reason_of(&refused).as_str()), (401, "token_too_large"));
+    assert_eq!(ask(1, &issuer.token_of("alice")).status, 200);
 }

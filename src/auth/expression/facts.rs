@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, HeaderName};
 
 use super::fields::{Field, Step};
+use crate::auth::client_certificate::ClientCertificate;
 use crate::auth::credential::TokenNames;
 use crate::auth::forward_auth::ServiceAnswer;
 use crate::auth::identity::Identity;
@@ -87,9 +88,10 @@ impl<'f> Facts<'f> {
             Field::Cookie(name) => self.cookie(name),
             Field::Argument(name) => self.argument(name),
             Field::ClientIp => request.client.map_or(Reading::Absent, |ip| owned(ip.to_canonical().to_string())),
-            Field::Claims(steps) => self.json(|identity| Some(identity.claims()), steps),
-            Field::Jose(steps) => self.json(|identity| Some(identity.header()), steps),
-            Field::JoseOuter(steps) => self.json(Identity::outer_header, steps),
+            Field::Certificate(steps) => follow(request.certificate.map(ClientCertificate::json), steps),
+            Field::Claims(steps) => follow(self.identity.map(Identity::claims), steps),
+            Field::Jose(steps) => follow(self.identity.map(Identity::header), steps),
+            Field::JoseOuter(steps) => follow(self.identity.and_then(Identity::outer_header), steps),
             Field::Payload => self.identity.map_or(Reading::Absent, |identity| owned(compact_text(identity.payload()))),
             Field::Realm => self.identity.map_or(Reading::Absent, |identity| text(identity.realm())),
             Field::AuthSubject => self.identity.and_then(Identity::subject).map_or(Reading::Absent, text),
@@ -188,26 +190,27 @@ impl<'f> Facts<'f> {
             Single::Ambiguous => Reading::Ambiguous,
         }
     }
+}
 
-    fn json(&self, part: impl Fn(&'f Identity) -> Option<&'f Json>, steps: &[Step]) -> Reading<'f> {
-        let Some(mut here) = self.identity.and_then(part) else {
-            return Reading::Absent;
-        };
-        for step in steps {
-            let next = match (step, here) {
-                (Step::Member(name), Json::Object(object)) => object.get(name),
-                (Step::Element(index), Json::Array(elements)) => {
-                    usize::try_from(*index).ok().and_then(|index| elements.get(index))
-                }
-                (Step::Member(_) | Step::Element(_), _) => None,
-            };
-            match next {
-                Some(value) => here = value,
-                None => return Reading::Absent,
+/// Goes into a value, step by step.
+fn follow<'f>(value: Option<&'f Json>, steps: &[Step]) -> Reading<'f> {
+    let Some(mut here) = value else {
+        return Reading::Absent;
+    };
+    for step in steps {
+        let next = match (step, here) {
+            (Step::Member(name), Json::Object(object)) => object.get(name),
+            (Step::Element(index), Json::Array(elements)) => {
+                usize::try_from(*index).ok().and_then(|index| elements.get(index))
             }
+            (Step::Member(_) | Step::Element(_), _) => None,
+        };
+        match next {
+            Some(value) => here = value,
+            None => return Reading::Absent,
         }
-        Reading::Json(here)
     }
+    Reading::Json(here)
 }
 
 impl<'f> Outcome<'f> {
@@ -234,6 +237,7 @@ impl<'f> Outcome<'f> {
             | Field::Cookie(_)
             | Field::Argument(_)
             | Field::ClientIp
+            | Field::Certificate(_)
             | Field::Claims(_)
             | Field::Jose(_)
             | Field::JoseOuter(_)

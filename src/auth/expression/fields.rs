@@ -78,6 +78,8 @@ pub enum Field {
     Argument(String),
     /// `client.ip`
     ClientIp,
+    /// `client.certificate…`
+    Certificate(Vec<Step>),
     /// `claims…`
     Claims(Vec<Step>),
     /// `jose…`
@@ -124,6 +126,7 @@ pub fn resolve(root: &str, steps: &[Step], scope: Scope) -> Result<Chain, String
     match (root, names.as_slice()) {
         ("claims", _) => return Ok(Chain::Field(Field::Claims(steps.to_vec()))),
         ("jose", _) => return Ok(Chain::Field(Field::Jose(steps.to_vec()))),
+        ("client", ["certificate", ..]) => return certificate(steps),
         ("jose_outer", _) => return Ok(Chain::Field(Field::JoseOuter(steps.to_vec()))),
         (_, names) if names.len() < steps.len() => return Err(format!("\"{root}\" has no elements by number")),
         _ => {}
@@ -157,6 +160,21 @@ fn member_name(step: &Step) -> Option<&str> {
     match step {
         Step::Member(name) => Some(name),
         Step::Element(_) => None,
+    }
+}
+
+/// What is known of a client's certificate.
+pub const CERTIFICATE_MEMBERS: [&str; 5] = ["subject", "issuer", "serial", "fingerprint", "san"];
+
+/// `client.certificate` and what is in it.
+fn certificate(steps: &[Step]) -> Result<Chain, String> {
+    let inside = steps.get(1..).unwrap_or_default();
+    match inside.first() {
+        Some(Step::Member(name)) if !CERTIFICATE_MEMBERS.contains(&name.as_str()) => {
+            Err(format!("\"client.certificate\" has no member \"{name}\""))
+        }
+        Some(Step::Element(_)) => Err("\"client.certificate\" has no elements by number".to_owned()),
+        Some(Step::Member(_)) | None => Ok(Chain::Field(Field::Certificate(inside.to_vec()))),
     }
 }
 
@@ -203,7 +221,6 @@ fn leaf(root: &str, member: &str) -> Result<Field, String> {
         ("request", "uri") => Field::Uri,
         ("request", "time") => Field::Time,
         ("client", "ip") => Field::ClientIp,
-        ("client", "certificate") => return Err("\"client.certificate\" is not built yet".to_owned()),
         ("response", "status") => Field::ResponseStatus,
         ("response", "bytes") => Field::ResponseBytes,
         ("auth", "status") => Field::AuthStatus,

@@ -48,6 +48,8 @@ fn request(head: &Parts) -> Request<'_> {
         query: Some("q=1&token=secret&r=1&r=2"),
         host: "example.com",
         scheme: Scheme::Https,
+        certificate: None,
+        largest_token: 16 * 1024,
         client: Some("192.0.2.7".parse().unwrap()),
         now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         answered: &[],
@@ -186,7 +188,7 @@ fn what_cannot_be_meant_is_an_error_at_load() {
         ("claims.sub.lower()", Scope::IDENTITY, "is not a method: write lower(…)"),
         ("[claim.sub]", Scope::IDENTITY, "there is no variable"),
         ("{'a': claim.sub}", Scope::IDENTITY, "there is no variable"),
-        ("client.certificate.subject", Scope::IDENTITY, "not built yet"),
+        ("client.certificate.name", Scope::IDENTITY, "has no member \"name\""),
     ] {
         let error = Expression::compile(source, scope).err().unwrap_or_else(|| panic!("{source} compiles"));
         assert!(error.contains(expected), "{source}: {error}");

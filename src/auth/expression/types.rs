@@ -71,7 +71,7 @@ pub(super) fn of_field(field: &Field) -> Type {
         | Field::UpstreamTime => Type::Text,
         Field::Time => Type::Time,
         Field::ResponseStatus | Field::ResponseBytes | Field::UpstreamStatus => Type::Number,
-        Field::Claims(_) | Field::Jose(_) | Field::JoseOuter(_) => Type::Open,
+        Field::Certificate(_) | Field::Claims(_) | Field::Jose(_) | Field::JoseOuter(_) => Type::Open,
     }
 }
 

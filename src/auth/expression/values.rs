@@ -20,7 +20,9 @@ pub(super) fn value_of(variable: Variable, facts: &Facts<'_>) -> Option<(&'stati
     };
     Some(match variable {
         Variable::Request => ("request", request_value(facts)),
-        Variable::Client => ("client", fields(&[("ip", Field::ClientIp)])),
+        Variable::Client => {
+            ("client", fields(&[("ip", Field::ClientIp), ("certificate", Field::Certificate(Vec::new()))]))
+        }
         Variable::Claims => {
             ("claims", facts.identity?.prepared_claims(|claims| Prepared(value_of_json(claims))).0.clone())
         }

@@ -1,31 +1,19 @@
 //! Where do clients connect?
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use super::super::place::{Located, quoted};
-use super::super::schema::{Certificate, Limits, Listener, RedirectToHttps, Tls};
+use super::super::schema::{Limits, Listener, ProxyProtocol, RedirectToHttps};
+use super::super::value::size as size_of;
 use super::access::addresses;
 use super::action::redirect_status;
 use super::list::{list, some};
-use super::scalar::{boolean, duration, file, located, located_text, port, request_path, size, socket_address};
+use super::scalar::{
+    boolean, duration_from, located, located_text, number, parsed, port, request_path, size, socket_address,
+};
+use super::tls::tls;
 use super::{Decoder, Section, Value};
-
-/// Keys of a listener that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["proxy_protocol"];
-
-/// Keys of a listener's `limits` that are part of the language and not built yet.
-const NOT_BUILT_LIMITS: &[&str] = &["body_size", "header_timeout", "requests_per_connection", "token_size"];
-
-/// Keys of a listener's `tls` that are part of the language and not built yet.
-const NOT_BUILT_TLS: &[&str] = &[
-    "protocols",
-    "ciphers",
-    "ciphersuites",
-    "prefer_server_ciphers",
-    "session_cache",
-    "session_timeout",
-    "client_certificate",
-];
 
 /// `listeners`: at least one.
 pub(super) fn listeners(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Listener>> {
@@ -70,24 +58,48 @@ fn listener(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Listener> {
         let words = "a listener with \"tls\" cannot redirect to https: every answer would lead back to it";
         decoder.problem(section.place_of_key("redirect_to_https"), words);
     }
+    let proxy_protocol = match section.optional("proxy_protocol", decoder, boolean) {
+        Some(true) => ProxyProtocol::Required,
+        Some(false) | None => ProxyProtocol::Off,
+    };
+    if proxy_protocol == ProxyProtocol::Required && trusted_proxies.is_empty() {
+        let words = "\"proxy_protocol\" without \"trusted_proxies\": nobody would be believed";
+        decoder.problem(section.place_of_key("proxy_protocol"), words);
+    }
     let place = section.place();
-    section.close(NOT_BUILT, decoder);
+    section.close(&[], decoder);
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let address = address.unwrap_or_else(|| Located::new(nowhere, place.clone()));
-    Some(Listener { place, name, address, http2, redirect_to_https, tls, trusted_proxies, limits })
+    Some(Listener { place, name, address, http2, redirect_to_https, tls, trusted_proxies, proxy_protocol, limits })
 }
 
 fn limits(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Limits> {
     let mut section = Section::open(value, decoder)?;
-    let default = Limits::default();
-    let header_size = section.optional("header_size", decoder, size).unwrap_or(default.header_size);
-    let idle_timeout = section.optional("idle_timeout", decoder, duration).unwrap_or(default.idle_timeout);
-    if idle_timeout.as_secs() == 0 {
-        let words = "a connection must be let idle for at least 1s";
-        decoder.problem(section.place_of_key("idle_timeout"), words);
-    }
-    section.close(NOT_BUILT_LIMITS, decoder);
-    Some(Limits { header_size, idle_timeout })
+    let usual = Limits::default();
+    let requests = section.optional("requests_per_connection", decoder, number(1..=u64::from(u32::MAX)));
+    let second = Duration::from_secs(1);
+    let limits = Limits {
+        header_size: section.optional("header_size", decoder, size).unwrap_or(usual.header_size),
+        body_size: section.optional("body_size", decoder, body_size).unwrap_or(usual.body_size),
+        header_timeout: section
+            .optional("header_timeout", decoder, duration_from(Duration::from_millis(1)))
+            .unwrap_or(usual.header_timeout),
+        idle_timeout: section.optional("idle_timeout", decoder, duration_from(second)).unwrap_or(usual.idle_timeout),
+        requests_per_connection: requests
+            .and_then(|requests| u32::try_from(requests).ok())
+            .unwrap_or(usual.requests_per_connection),
+        token_size: section.optional("token_size", decoder, size).unwrap_or(usual.token_size),
+    };
+    section.close(&[], decoder);
+    Some(limits)
+}
+
+/// A size, or `unlimited`.
+fn body_size(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Option<u64>> {
+    parsed("a size or unlimited", value, decoder, |text| match text {
+        "unlimited" => Ok(None),
+        _ => size_of(text).map(Some),
+    })
 }
 
 fn redirect_to_https(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<RedirectToHttps> {
@@ -107,21 +119,4 @@ fn redirect_to_https(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Red
         port: port.unwrap_or(443),
         except: except.unwrap_or_default(),
     })
-}
-
-fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Tls> {
-    let mut section = Section::open(value, decoder)?;
-    let certificates = section.required("certificates", decoder, |value, decoder| {
-        some("no client could connect", value, decoder, certificate)
-    });
-    section.close(NOT_BUILT_TLS, decoder);
-    Some(Tls { certificates: certificates.unwrap_or_default() })
-}
-
-fn certificate(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Certificate> {
-    let mut section = Section::open(value, decoder)?;
-    let certificate = section.required("certificate", decoder, file);
-    let key = section.required("key", decoder, file);
-    section.close(&[], decoder);
-    Some(Certificate { certificate: certificate?, key: key? })
 }

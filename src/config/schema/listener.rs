@@ -1,11 +1,11 @@
 //! What may an operator write about the sockets that clients connect to?
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::place::{Located, Place};
 use super::super::value::Cidr;
+use super::Tls;
 
 /// One socket that clients connect to.
 #[derive(Debug)]
@@ -25,8 +25,19 @@ pub struct Listener {
     pub tls: Option<Tls>,
     /// Whose word of who came before is believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Whether a PROXY header stands before everything else.
+    pub proxy_protocol: ProxyProtocol,
     /// How much a client may ask of us.
     pub limits: Limits,
+}
+
+/// `proxy_protocol`: whether a header of the PROXY protocol stands before everything else on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// It does, and is believed if a trusted proxy says it.
+    Required,
+    /// Nothing does.
+    Off,
 }
 
 /// How much a client may ask of a listener.
@@ -34,13 +45,28 @@ pub struct Listener {
 pub struct Limits {
     /// Octets of a request's head.
     pub header_size: u64,
+    /// Octets of a request's body; `None`: unlimited.
+    pub body_size: Option<u64>,
+    /// From the first octet of a request's head to its last.
+    pub header_timeout: Duration,
     /// How long a connection may be idle between two requests; whole seconds.
     pub idle_timeout: Duration,
+    /// After so many requests an HTTP/1 connection is closed.
+    pub requests_per_connection: u32,
+    /// Octets of a token.
+    pub token_size: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { header_size: 32 * 1024, idle_timeout: Duration::from_secs(75) }
+        Self {
+            header_size: 32 * 1024,
+            body_size: None,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            requests_per_connection: 1000,
+            token_size: 16 * 1024,
+        }
     }
 }
 
@@ -53,20 +79,4 @@ pub struct RedirectToHttps {
     pub port: u16,
     /// Path prefixes that are not redirected.
     pub except: Vec<Located<String>>,
-}
-
-/// TLS towards clients.
-#[derive(Debug)]
-pub struct Tls {
-    /// Chosen by the name the client asks for (SNI, RFC 6066 §3); the first is the default.
-    pub certificates: Vec<Certificate>,
-}
-
-/// A certificate chain and its private key, by file name.
-#[derive(Debug)]
-pub struct Certificate {
-    /// PEM: the leaf first, then its chain.
-    pub certificate: Located<PathBuf>,
-    /// PEM: the private key of the leaf.
-    pub key: Located<PathBuf>,
 }

@@ -145,8 +145,8 @@ impl<'c> Compiler<'c> {
         let compile = |listener: &schema::Listener| Listener {
             redirect: listener.redirect_to_https.as_ref().map(|redirect| self.redirect(redirect)),
             trusted_proxies: nets(&listener.trusted_proxies),
-            header_size: usize::try_from(listener.limits.header_size).unwrap_or(usize::MAX),
-            idle_timeout: listener.limits.idle_timeout.as_secs(),
+            proxy_protocol: listener.proxy_protocol,
+            limits: listener.limits.clone(),
         };
         config.listeners.iter().map(compile).collect()
     }

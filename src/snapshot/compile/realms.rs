@@ -17,9 +17,6 @@ use crate::config::schema::{self, RequirementStatus, Uses};
 use crate::config::{Located, Revoked};
 use crate::watched::{Refresh, Reread};
 
-/// `limits.token_size`, in octets.
-const TOKEN_SIZE: usize = 16 * 1024;
-
 impl<'c> Compiler<'c> {
     pub(super) fn compile_realms(&mut self) {
         let config = self.config;
@@ -62,7 +59,6 @@ impl<'c> Compiler<'c> {
             claims: claim_rules(written),
             require,
             identity_headers,
-            largest_token: TOKEN_SIZE,
             verified,
             observer: Arc::clone(&self.environment.observer),
             name,

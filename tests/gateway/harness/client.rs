@@ -96,9 +96,16 @@ impl Client {
 
     /// Connects over TLS without looking at the certificate.
     pub fn connect_tls(address: SocketAddr, server_name: &str) -> Self {
+        Self::connect_tls_after(address, server_name, b"")
+    }
+
+    /// The same, after these octets in plaintext.
+    pub fn connect_tls_after(address: SocketAddr, server_name: &str, first: &[u8]) -> Self {
         let mut connector = SslConnector::builder(SslMethod::tls()).unwrap();
         connector.set_verify(SslVerifyMode::NONE);
-        let stream = connector.build().connect(server_name, connected(address)).unwrap();
+        let mut stream = connected(address);
+        stream.write_all(first).unwrap();
+        let stream = connector.build().connect(server_name, stream).unwrap();
         Self { wire: Wire::new(Connection::Tls(Box::new(stream))) }
     }
 
