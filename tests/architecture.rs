@@ -74,6 +74,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("openssl", "jose/agreement.rs"),
     ("openssl", "gateway/certificates.rs"),
     ("ppp", "gateway/proxy_header.rs"),
+    ("tungstenite", "gateway/frames.rs"),
+    ("tungstenite", "gateway/tunnel.rs"),
     ("flate2", "jose/deflate.rs"),
     ("aws_lc_rs", "auth/passwords.rs"),
     ("bcrypt", "auth/password_hash.rs"),

@@ -110,18 +110,6 @@ fn every_bad_file_is_refused_in_the_words_beside_it() {
 }
 
 #[test]
-fn files_of_what_is_not_built_yet_are_refused_for_nothing_else() {
-    for ahead in files("tests/not_yet") {
-        let loaded = load(&ahead, &|_| None);
-        for problem in &loaded.problems {
-            let waits = problem.text.contains("is not built yet") || problem.text.contains("No such file");
-            assert!(waits, "{}: {problem}", ahead.display());
-        }
-        assert!(loaded.edition.is_none(), "{} can move to conf/", ahead.display());
-    }
-}
-
-#[test]
 fn our_reading_of_yaml_agrees_with_another_parser() {
     for example in files("conf").into_iter().chain(files("tests/refused")) {
         let text = fs::read_to_string(&example).unwrap();

@@ -107,6 +107,11 @@ impl Grant {
         self.identities.last()
     }
 
+    /// Everybody who was admitted.
+    pub fn identities(&self) -> &[Identity] {
+        &self.identities
+    }
+
     /// The answer of the service that admitted; of several, the last.
     pub fn service(&self) -> Option<&ServiceAnswer> {
         self.service.as_deref()

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue};
 
 use super::claim_rules::Claims;
 use super::expression::Prepared;
 use super::realm::Enforcement;
+use super::revocations::Revocations;
 use super::single_use::{Once, UsedTokens};
 use crate::jose::{Json, Object};
 
@@ -54,6 +55,7 @@ pub struct Identity {
     realm: Arc<str>,
     token: Arc<VerifiedToken>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    leeway: Duration,
     /// What the token is used up by, if it admits once.
     once: Option<Use>,
 }
@@ -87,7 +89,12 @@ impl Use {
 
 impl Identity {
     pub(super) fn new(realm: Arc<str>, token: Arc<VerifiedToken>) -> Self {
-        Self { realm, token, headers: Vec::new(), once: None }
+        Self { realm, token, headers: Vec::new(), leeway: Duration::ZERO, once: None }
+    }
+
+    /// How much longer its token is good than it says.
+    pub(super) fn with_leeway(self, leeway: Duration) -> Self {
+        Self { leeway, ..self }
     }
 
     pub(super) fn once(self, once: Option<Use>) -> Self {
@@ -131,6 +138,18 @@ impl Identity {
     /// The algorithm of the signature; of a token that is encrypted only, that of its key management.
     pub fn algorithm(&self) -> &'static str {
         self.token.algorithm
+    }
+
+    /// When its token expires, the leeway of the realm included.
+    pub fn ends_at(&self) -> Option<SystemTime> {
+        let expires = self.token.claims.expires_at()?;
+        let end = Duration::try_from_secs_f64(expires).ok()?.checked_add(self.leeway)?;
+        SystemTime::UNIX_EPOCH.checked_add(end)
+    }
+
+    /// Whether its token was called back.
+    pub fn is_revoked_by(&self, lists: &Revocations) -> bool {
+        lists.revoke(&self.token)
     }
 
     /// The `sub` claim, if it is text.

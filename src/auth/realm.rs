@@ -129,7 +129,7 @@ impl Realm {
         let claims = self.claims.verified(&token.header, &token.claims, request.now, called_back, trace);
         claims.map_err(Refusal::from)?;
         let once = self.once(&token.claims).map_err(Refusal::from)?;
-        let identity = Identity::new(Arc::clone(&self.name), token).once(once);
+        let identity = Identity::new(Arc::clone(&self.name), token).once(once).with_leeway(self.claims.leeway);
         let facts = Facts { request, identity: Some(&identity), service: None, outcome: None };
         self.requirements(&facts, trace)?;
         let headers = render(&self.identity_headers, &facts, trace).map_err(Refusal::from)?;

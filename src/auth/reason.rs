@@ -63,6 +63,7 @@ reasons! {
     StageDenied "stage_denied" 403 "A stage of the program that runs the gateway refuses.",
     CheckFailed "check_failed" 403 "A check of the location does not hold.",
     MethodRefused "method_refused" 405 "The location does not take this method.",
+    UpgradeRefused "upgrade_refused" 403 "The location opens no WebSocket.",
     NoLocation "no_location" 404 "No location matches.",
     PathRefused "path_refused" 400 "The path can be read in more than one way.",
     HostInvalid "host_invalid" 400 "The Host header is missing, repeated or not a host.",

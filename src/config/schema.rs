@@ -25,7 +25,10 @@ pub use cors::{Cors, Credentials, Origins};
 pub use forward_auth::{ForwardAuth, OnDenied};
 pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, SecretEncoding, WeakKeys};
 pub use listener::{Limits, Listener, ProxyProtocol, RedirectToHttps};
-pub use location::{Access, Action, Basic, EncodedSlash, ForwardPassword, Limit, Location, Match, NoToken, PathMatch};
+pub use location::{
+    Access, Action, Basic, CloseAtExpiry, EncodedSlash, ForwardPassword, Limit, Location, Match, NoToken, PathMatch,
+    WebSocket,
+};
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
 pub use realm::{
     Compression, Encryption, Enforcement, ForwardToken, Realm, Requirement, RequirementStatus, TokenKind, TokenSource,

@@ -14,11 +14,9 @@ fn shown(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
-/// A file of ours: one that works, or one that waits for what is not built yet.
+/// A file of ours.
 fn conf(name: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let works = root.join("conf").join(name);
-    if works.exists() { works } else { root.join("tests/not_yet").join(name) }
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("conf").join(name)
 }
 
 const FILES: [&str; 5] =
@@ -56,29 +54,13 @@ fn the_environment_fills_the_shared_secret_file() {
 }
 
 #[test]
-fn the_other_files_lack_only_what_is_not_built_yet() {
+fn the_other_files_load_with_one_kind_of_warning() {
     for name in FILES {
         let loaded = load(&conf(name), &nothing);
         let warnings = shown(&loaded.warnings);
         assert!(warnings.iter().all(|warning| warning.contains("allowed_origins")), "{name}: {warnings:?}");
-        for problem in shown(&loaded.problems) {
-            assert!(problem.contains("not built yet"), "{name}:{problem}");
-        }
+        assert_eq!(shown(&loaded.problems), [""; 0], "{name}");
     }
-}
-
-#[test]
-fn what_is_not_built_yet_is_told_where_it_stands() {
-    let loaded = load(&conf("dify.yaml"), &nothing);
-    assert_eq!(
-        shown(&loaded.problems),
-        [
-            "43:41: upstreams.dify.timeouts: \"websocket_idle\" is not built yet",
-            "53:5: locations[1]: \"close_at_expiry\" is not built yet",
-        ]
-    );
-    assert_eq!(loaded.config.locations.len(), 4);
-    assert_eq!(loaded.config.realms.len(), 2);
 }
 
 const BAD: &str = r#"listeners:

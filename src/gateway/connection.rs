@@ -4,13 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
+use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
+use super::live::Edition;
 use crate::auth::Scheme;
 use crate::auth::client_certificate::ClientCertificate;
 use crate::route::ListenerId;
+use crate::snapshot::Listener;
 
 /// A client connection. Its stream keeps time by it, and requests tell it how far they are.
 #[derive(Debug)]
@@ -91,5 +94,23 @@ impl Connection {
     /// Counts a request; the first is 1.
     pub fn count_request(&self) -> u32 {
         self.requests.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+}
+
+/// What was spoken on the connection of a request.
+pub fn scheme_of(session: &Session) -> Scheme {
+    Connection::of(session).map_or(Scheme::Http, |connection| connection.scheme)
+}
+
+/// The listener of a request.
+pub fn listener_of<'e>(session: &Session, edition: &'e Edition) -> Option<&'e Listener> {
+    edition.snapshot.listeners.get(Connection::of(session)?.listener)
+}
+
+/// The address that a request came from, or that a balancer says it did.
+pub fn client_of(session: &Session) -> Option<std::net::IpAddr> {
+    match session.client_addr()? {
+        PingoraAddress::Inet(address) => Some(address.ip().to_canonical()),
+        PingoraAddress::Unix(_) => None,
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Both halves stand here: what no client may say is stripped, and what we say ourselves is set after it.
 
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
-use pingora_http::RequestHeader;
+use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::auth::Grant;
 use crate::auth::credential::TokenSource;
@@ -67,18 +68,20 @@ fn is_proxy_word(name: &str) -> bool {
 
 /// Strips what belongs to one connection only (RFC 9110 §7.6.1): what Pingora does for an upstream, for an echo.
 pub fn strip_hop_by_hop(head: &mut RequestHeader) {
-    let nominated: Vec<HeaderName> = head
-        .headers
-        .get_all(http::header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok())
-        .collect();
-    for name in &nominated {
-        head.remove_header(name);
+    for name in hop_by_hop(&head.headers) {
+        head.remove_header(&name);
     }
-    for name in [
+}
+
+/// The same for an answer.
+pub fn strip_hop_by_hop_of_answer(head: &mut ResponseHeader) {
+    for name in hop_by_hop(&head.headers) {
+        head.remove_header(&name);
+    }
+}
+
+fn hop_by_hop(headers: &HeaderMap) -> Vec<HeaderName> {
+    const ALWAYS: [&str; 8] = [
         "connection",
         "keep-alive",
         "proxy-connection",
@@ -87,9 +90,11 @@ pub fn strip_hop_by_hop(head: &mut RequestHeader) {
         "trailer",
         "transfer-encoding",
         "upgrade",
-    ] {
-        head.remove_header(name);
-    }
+    ];
+    let said = headers.get_all(http::header::CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    let named =
+        said.flat_map(|value| value.split(',')).filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
+    named.chain(ALWAYS.into_iter().map(HeaderName::from_static)).collect()
 }
 
 /// Says what the client did not get to say.

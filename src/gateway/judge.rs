@@ -16,6 +16,7 @@ use super::headers;
 use super::inquiry::Inquirer;
 use super::outbound;
 use super::target::Target;
+use super::websocket;
 use crate::auth::client_certificate::ClientCertificate;
 use crate::auth::expression::facts::Facts;
 use crate::auth::trace::{Step, Trace};
@@ -24,6 +25,7 @@ use crate::path::EncodedSeparators;
 use crate::route::{Found, ListenerId};
 use crate::snapshot::{
     Action, Allowance, Answers, Cors, EncodedSlash, Limits, Location, Rate, RedirectToHttps, ResponseHeaders, Snapshot,
+    WebSocket,
 };
 
 /// A request, as it came in.
@@ -255,6 +257,9 @@ fn count<'l>(
 fn refused_by_form(location: &Location, target: &Target, head: &RequestHeader) -> Option<Reason> {
     if target.path.separators() == EncodedSeparators::Present && location.encoded_slash == EncodedSlash::Refuse {
         return Some(Reason::PathRefused);
+    }
+    if location.websocket == WebSocket::Refuse && websocket::is_asked_for(head) {
+        return Some(Reason::UpgradeRefused);
     }
     (!location.methods.take(&head.method)).then_some(Reason::MethodRefused)
 }

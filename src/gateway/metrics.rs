@@ -7,6 +7,7 @@ use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
+use super::context::InFlight;
 use crate::auth::realm::{CacheObserver, Lookup};
 
 /// Upper bounds of the buckets for durations, in seconds.
@@ -30,7 +31,7 @@ pub struct Metrics {
     /// Requests that are being served.
     pub in_flight: IntGauge,
     handshake_failures: IntCounterVec,
-    arrivals: Arrivals,
+    of_connections: Connections,
     /// Malformed requests, which Pingora answers itself.
     pub malformed: IntCounter,
 }
@@ -132,7 +133,7 @@ impl Metrics {
                 &["source", "result"],
             )?,
             keys: KeyGauges::new(&make)?,
-            arrivals: Arrivals::new(&make)?,
+            of_connections: Connections::new(&make)?,
             handshake_failures: make.counter(
                 "portcullis_tls_handshake_failures_total",
                 "TLS handshakes with clients that failed.",
@@ -222,23 +223,33 @@ impl Metrics {
 
     /// A connection did not begin with a PROXY header.
     pub fn proxy_header_failed(&self, listener: &str) {
-        self.arrivals.no_proxy_header.with_label_values(&[listener]).inc();
+        self.of_connections.no_proxy_header.with_label_values(&[listener]).inc();
     }
 
     /// A client took too long for the head of a request.
     pub fn late_head(&self) {
-        self.arrivals.late_heads.inc();
+        self.of_connections.late_heads.inc();
     }
 
     /// When a certificate that clients are shown ends, in seconds since 1970.
     pub fn certificate_ends(&self, file: &str, at: i64) {
         #[allow(clippy::cast_precision_loss, reason = "seconds are exact for millions of years")]
-        self.arrivals.certificates.with_label_values(&[file]).set(at as f64);
+        self.of_connections.certificates.with_label_values(&[file]).set(at as f64);
     }
 
     /// The files of a listener's certificates were read again.
     pub fn certificates_renewed(&self, listener: &str, result: KeyRefresh) {
-        self.arrivals.renewals.with_label_values(&[listener, result.word()]).inc();
+        self.of_connections.renewals.with_label_values(&[listener, result.word()]).inc();
+    }
+
+    /// Counts a WebSocket that is open for as long as this lives.
+    pub fn websocket_opens(&self) -> InFlight {
+        InFlight::begin(&self.of_connections.websockets)
+    }
+
+    /// A connection was ended with its token.
+    pub fn ended_with_token(&self, reason: &str) {
+        self.of_connections.ended.with_label_values(&[reason]).inc();
     }
 
     /// The Prometheus text format.
@@ -251,16 +262,18 @@ impl Metrics {
     }
 }
 
-/// What happens before the first request of a connection.
+/// What happens to connections, besides requests.
 #[derive(Debug, Clone)]
-struct Arrivals {
+struct Connections {
     no_proxy_header: IntCounterVec,
     late_heads: IntCounter,
     certificates: GaugeVec,
     renewals: IntCounterVec,
+    websockets: IntGauge,
+    ended: IntCounterVec,
 }
 
-impl Arrivals {
+impl Connections {
     fn new(make: &Maker) -> prometheus::Result<Self> {
         Ok(Self {
             no_proxy_header: make.counter(
@@ -281,6 +294,12 @@ impl Arrivals {
                 "portcullis_certificate_renewals_total",
                 "Times that changed files of certificates were read again.",
                 &["listener", "result"],
+            )?,
+            websockets: make.gauge("portcullis_websockets", "WebSockets that are open.")?,
+            ended: make.counter(
+                "portcullis_ended_with_token_total",
+                "WebSockets and streams that were ended because their token holds no longer.",
+                &["reason"],
             )?,
         })
     }

@@ -297,6 +297,7 @@ mod tests {
             read_timeout: second,
             write_timeout: second,
             idle_timeout: second,
+            websocket_idle: second,
             retries: 1,
         }))
         .unwrap()

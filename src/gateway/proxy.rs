@@ -6,38 +6,38 @@ use std::time::{Instant, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 use ipnet::IpNet;
-use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
+use pingora_core::connectors::http::Connector;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use tokio::sync::watch;
 
 use super::access_log::LogSender;
 use super::answer;
-use super::connection::{Connection, Stage};
+use super::connection::{Connection, Stage, client_of, listener_of, scheme_of};
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
+use super::failure::{BODY_TOO_LARGE, TOKEN_ENDED, reason_of};
 use super::headers::{self, X_REQUEST_ID};
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
-use super::live::{Edition, Live};
+use super::lifetime;
+use super::live::Live;
 use super::log_line::{self, Exchange};
 use super::metrics::Metrics;
 use super::outbound;
 use super::peer::Provenance;
 use super::pool::Pool;
+use super::websocket;
 use crate::auth::trace::NoTrace;
-use crate::auth::{Denial, Reason, Scheme};
-use crate::snapshot::{Action, Listener};
+use crate::auth::{Denial, Reason};
+use crate::snapshot::Action;
 
 /// How long a client may keep us waiting while we write to it.
 const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
 
-/// A body that was not announced and is larger than `limits.body_size`.
-const BODY_TOO_LARGE: ErrorType = ErrorType::Custom("body_too_large");
-
 /// The gateway, as Pingora sees it.
-#[derive(Debug)]
 pub struct Proxy {
     /// The edition that requests begin with.
     pub live: Arc<Live>,
@@ -47,6 +47,10 @@ pub struct Proxy {
     pub inquirer: Inquirer,
     /// Where lines of the access log go.
     pub log: LogSender,
+    /// Makes connections for WebSockets, each its own.
+    pub websockets: Connector,
+    /// Becomes true when the process can wait for WebSockets no longer.
+    pub leaving: watch::Receiver<bool>,
 }
 
 impl Proxy {
@@ -66,7 +70,7 @@ impl Proxy {
     }
 
     /// The pool of the location that a request was let into. Nothing else leads to an upstream.
-    fn pool(context: &RequestContext) -> Option<&Arc<Pool>> {
+    pub fn pool(context: &RequestContext) -> Option<&Arc<Pool>> {
         match &context.progress {
             Progress::Granted { location, .. } => match location.action {
                 Action::Upstream(place) => context.edition.pools.get(place),
@@ -152,13 +156,27 @@ impl ProxyHttp for Proxy {
         Ok(())
     }
 
+    /// A WebSocket is served by us, and never by Pingora.
+    async fn proxy_upstream_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+        if !websocket::is_asked_for(session.req_header()) {
+            return Ok(true);
+        }
+        self.open_websocket(session, context).await.map(|()| false)
+    }
+
     async fn upstream_peer(&self, _: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
         let chosen = Self::pool(context).map(|pool| pool.next(&context.attempts.tried));
         match chosen {
             Some(Some(endpoint)) => {
                 context.attempts.tried.push(endpoint.address().clone());
                 context.attempts.began = Some(Instant::now());
-                Ok(endpoint.peer())
+                let mut peer = endpoint.peer();
+                if let Some(remaining) = lifetime::remaining(context, SystemTime::now()) {
+                    // A stream in which nothing comes any more ends in time as well.
+                    let least = std::time::Duration::from_millis(1);
+                    peer.options.read_timeout = peer.options.read_timeout.map(|usual| usual.min(remaining.max(least)));
+                }
+                Ok(peer)
             }
             Some(None) => {
                 Err(Error::explain(ErrorType::ConnectNoRoute, "no server of the upstream has an address").into_up())
@@ -196,7 +214,10 @@ impl ProxyHttp for Proxy {
         } else {
             error.retry.decide_reuse(reused);
         }
-        if error.retry() {
+        if let Some(reason) = lifetime::ended(context, &self.live.load(), SystemTime::now()) {
+            error.set_retry(false);
+            self.token_ended(reason, context);
+        } else if error.retry() {
             context.attempts.tried.pop();
         } else if *error.esource() != ErrorSource::Downstream {
             self.upstream_failed(context, reason_of(&error), &error);
@@ -245,6 +266,20 @@ impl ProxyHttp for Proxy {
             Some(rules) => cors::dress(rules, session.req_header(), response),
             None => Ok(()),
         }
+    }
+
+    /// Nothing of an answer passes after its token has ended, where the location says so.
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        _: &mut Option<Bytes>,
+        end_of_stream: bool,
+        context: &mut RequestContext,
+    ) -> Result<Option<std::time::Duration>> {
+        if !end_of_stream && lifetime::ended(context, &self.live.load(), SystemTime::now()).is_some() {
+            return Err(Error::explain(TOKEN_ENDED, "the token that opened the stream holds no longer"));
+        }
+        Ok(None)
     }
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
@@ -338,33 +373,5 @@ impl Proxy {
             }
         };
         self.metrics.decided(realm, reason);
-    }
-}
-
-fn scheme_of(session: &Session) -> Scheme {
-    Connection::of(session).map_or(Scheme::Http, |connection| connection.scheme)
-}
-
-fn listener_of<'e>(session: &Session, edition: &'e Edition) -> Option<&'e Listener> {
-    edition.snapshot.listeners.get(Connection::of(session)?.listener)
-}
-
-fn client_of(session: &Session) -> Option<std::net::IpAddr> {
-    match session.client_addr()? {
-        PingoraAddress::Inet(address) => Some(address.ip().to_canonical()),
-        PingoraAddress::Unix(_) => None,
-    }
-}
-
-/// What a failure is called.
-fn reason_of(error: &Error) -> Reason {
-    match (error.esource(), error.etype()) {
-        (_, ErrorType::Custom("body_too_large")) => Reason::BodyTooLarge,
-        (_, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => Reason::UpstreamTimeout,
-        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Reason::UpstreamTimeout,
-        (ErrorSource::Upstream, _) => Reason::UpstreamUnavailable,
-        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Reason::RequestTimeout,
-        (ErrorSource::Downstream, _) => Reason::RequestMalformed,
-        (ErrorSource::Internal | ErrorSource::Unset, _) => Reason::InternalError,
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pingora_core::apps::{HttpServerApp, HttpServerOptions};
+use pingora_core::connectors::http::Connector;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -30,6 +31,8 @@ use crate::config::{Problem, counted};
 /// Attempts for one request, counted by Pingora (docs/pingora.md, T14): one for each server that `retries` allows, and a few
 /// for connections that were kept too long.
 const MOST_ATTEMPTS: usize = 16;
+/// The last part of a shutdown: WebSockets are told to go.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// How long an HTTP/2 connection may be idle; Pingora has one time for all listeners.
 const HTTP2_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -92,11 +95,14 @@ async fn serve(
     reload::look_up(&edition.pools).await;
 
     let live = Arc::new(Live::from_pointee(edition));
+    let (leaving, leave) = watch::channel(false);
     let proxy = Proxy {
         live: Arc::clone(&live),
         metrics: metrics.clone(),
         inquirer: Inquirer::new(metrics.clone()),
         log: log.clone(),
+        websockets: Connector::new(None),
+        leaving: leave,
     };
     let proxy = Arc::new(http_proxy_of(proxy));
     let (shutdown, ends) = watch::channel(false);
@@ -126,7 +132,7 @@ async fn serve(
     log::info!("ready");
     signals.obey(&reloader, &log).await;
     readiness.end();
-    drain(&shutdown, &proxy, &open, config.process.shutdown_timeout).await;
+    drain(&shutdown, &leaving, &proxy, &open, config.process.shutdown_timeout).await;
     Ok(())
 }
 
@@ -190,14 +196,24 @@ fn tls_door(listener: &Listener) -> Result<Option<Arc<TlsDoor>>, StartError> {
 }
 
 /// Accepts nothing more, lets go of idle connections, and waits for the others: no longer than they need.
-async fn drain(shutdown: &watch::Sender<bool>, proxy: &HttpProxy<Proxy>, open: &OpenConnections, most: Duration) {
+async fn drain(
+    shutdown: &watch::Sender<bool>,
+    leaving: &watch::Sender<bool>,
+    proxy: &HttpProxy<Proxy>,
+    open: &OpenConnections,
+    most: Duration,
+) {
     log::info!("shutting down: {} connections are open", open.count());
     shutdown.send_replace(true);
     proxy.http_cleanup().await;
-    match tokio::time::timeout(most, open.closed()).await {
-        Ok(()) => log::info!("every request was served"),
-        Err(_) => log::warn!("{} connections were still open after {most:?} and are cut", open.count()),
+    if tokio::time::timeout(most.saturating_sub(GOODBYE), open.closed()).await.is_err() {
+        leaving.send_replace(true);
+        if tokio::time::timeout(GOODBYE.min(most), open.closed()).await.is_err() {
+            log::warn!("{} connections were still open after {most:?} and are cut", open.count());
+            return;
+        }
     }
+    log::info!("every request was served");
 }
 
 /// The signals that the process understands.

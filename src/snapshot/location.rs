@@ -10,6 +10,7 @@ use super::response::{Answers, Fixed, ResponseHeaders};
 use crate::auth::Gate;
 use crate::auth::credential::TokenSource;
 use crate::auth::expression::template::Template;
+pub use crate::config::schema::{CloseAtExpiry, WebSocket};
 
 /// A compiled location.
 #[derive(Debug)]
@@ -36,6 +37,10 @@ pub struct Location {
     pub cors: Option<Cors>,
     /// How often one caller may ask.
     pub limit: Option<Limit>,
+    /// Whether WebSockets are opened.
+    pub websocket: WebSocket,
+    /// Whether a connection outlives the token that opened it.
+    pub close_at_expiry: CloseAtExpiry,
     /// The gateway's own answers here.
     pub answers: Answers,
 }

@@ -23,6 +23,8 @@ pub struct UpstreamSpec {
     pub write_timeout: Duration,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
+    /// How long a WebSocket may be silent.
+    pub websocket_idle: Duration,
     /// How many other servers are tried.
     pub retries: usize,
 }

@@ -1,6 +1,6 @@
 //! Which request goes where, and who may send it?
 
-use super::super::schema::{Access, EncodedSlash, Location, Match, PathMatch};
+use super::super::schema::{Access, CloseAtExpiry, EncodedSlash, Location, Match, PathMatch, WebSocket};
 use super::access::access;
 use super::action::action;
 use super::cors::cors;
@@ -9,11 +9,11 @@ use super::limit::limit;
 use super::list::{list, methods};
 use super::matcher::matcher;
 use super::responses::responses;
-use super::scalar::{located, request_path, word};
+use super::scalar::{boolean, located, request_path, word};
 use super::{Decoder, Section, Value};
 
 /// Keys of a location that are part of the language and not built yet.
-pub(super) const NOT_BUILT: &[&str] = &["websocket", "close_at_expiry", "compress"];
+pub(super) const NOT_BUILT: &[&str] = &["compress"];
 
 const NOBODY_NAMED: &str = "every location says who may enter: add \"access: public\" or a realm";
 
@@ -45,6 +45,14 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
     let encoded_slash = section.optional("encoded_slash", decoder, word(&slashes));
     let cors = section.optional("cors", decoder, cors);
     let limit = section.optional("limit", decoder, limit);
+    let websocket = match section.optional("websocket", decoder, boolean) {
+        Some(false) => WebSocket::Refuse,
+        Some(true) | None => WebSocket::Allow,
+    };
+    let close_at_expiry = match section.optional("close_at_expiry", decoder, boolean) {
+        Some(true) => CloseAtExpiry::Yes,
+        Some(false) | None => CloseAtExpiry::No,
+    };
     let responses = section.optional("responses", decoder, responses);
     let place = section.place();
     section.close(NOT_BUILT, decoder);
@@ -62,6 +70,8 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
         encoded_slash: encoded_slash.unwrap_or(EncodedSlash::Refuse),
         cors,
         limit,
+        websocket,
+        close_at_expiry,
         responses: responses.unwrap_or_default(),
     })
 }

@@ -14,9 +14,6 @@ const NOT_BUILT: &[&str] = &["balance", "protocol", "health_check", "eject"];
 /// Keys of a server that are part of the language and not built yet.
 const SERVER_NOT_BUILT: &[&str] = &["backup"];
 
-/// Keys of `timeouts` that are part of the language and not built yet.
-const TIMEOUTS_NOT_BUILT: &[&str] = &["websocket_idle"];
-
 const MOST_RETRIES: u64 = 10;
 const HEAVIEST: u64 = 65_535;
 
@@ -78,8 +75,9 @@ fn timeouts(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Timeouts> {
         read: section.optional("read", decoder, duration).unwrap_or(usual.read),
         write: section.optional("write", decoder, duration).unwrap_or(usual.write),
         idle: section.optional("idle", decoder, duration).unwrap_or(usual.idle),
+        websocket_idle: section.optional("websocket_idle", decoder, duration).unwrap_or(usual.websocket_idle),
     };
-    section.close(TIMEOUTS_NOT_BUILT, decoder);
+    section.close(&[], decoder);
     Some(timeouts)
 }
 

@@ -36,8 +36,30 @@ pub struct Location {
     pub cors: Option<Cors>,
     /// How often one caller may ask; `None`: as often as it likes.
     pub limit: Option<Limit>,
+    /// Whether WebSockets are opened.
+    pub websocket: WebSocket,
+    /// Whether a connection outlives the token that opened it.
+    pub close_at_expiry: CloseAtExpiry,
     /// What the gateway's own answers look like here.
     pub responses: Vec<CustomResponse>,
+}
+
+/// `websocket`: whether WebSockets are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebSocket {
+    /// They are.
+    Allow,
+    /// They are refused.
+    Refuse,
+}
+
+/// `close_at_expiry`: whether a WebSocket or a streamed answer ends when the token that opened it expires or is revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseAtExpiry {
+    /// It ends.
+    Yes,
+    /// It goes on.
+    No,
 }
 
 /// How often one caller may ask.

@@ -75,11 +75,13 @@ pub struct Timeouts {
     pub write: Duration,
     /// How long an idle connection is kept for the next request.
     pub idle: Duration,
+    /// How long a WebSocket may be silent.
+    pub websocket_idle: Duration,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
-        Self { connect: Duration::from_secs(2), read: minute, write: minute, idle: minute }
+        Self { connect: Duration::from_secs(2), read: minute, write: minute, idle: minute, websocket_idle: 60 * minute }
     }
 }

@@ -121,6 +121,8 @@ impl Compiler<'_> {
         let limit = written.limit.as_ref().map(|limit| self.limit(limit, &name(written), known));
         Some(Location {
             limit: limit.flatten(),
+            websocket: written.websocket,
+            close_at_expiry: written.close_at_expiry,
             name: name(written).into(),
             gate: Gate { access: access?, identity_headers },
             methods: written.methods.as_deref().map_or(Methods::Usual, |methods| Methods::Only(with_head(methods))),

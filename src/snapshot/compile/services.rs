@@ -82,6 +82,7 @@ impl<'c> Compiler<'c> {
             read_timeout: written.timeout,
             write_timeout: written.timeout,
             idle_timeout: IDLE_TIMEOUT,
+            websocket_idle: written.timeout,
             retries: 0,
         }
     }

@@ -31,6 +31,7 @@ impl Compiler<'_> {
             read_timeout: written.timeouts.read,
             write_timeout: written.timeouts.write,
             idle_timeout: written.timeouts.idle,
+            websocket_idle: written.timeouts.websocket_idle,
             retries: written.retries,
         }
     }

@@ -13,6 +13,7 @@ pub mod request;
 pub mod tools;
 pub mod upstream;
 pub mod wait;
+pub mod websocket;
 
 pub use client::{Client, Response};
 pub use gateway::Gateway;

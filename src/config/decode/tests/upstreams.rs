@@ -14,7 +14,13 @@ fn the_defaults_are_those_of_the_contract() {
     let upstream = upstream("servers: ['127.0.0.1:1']");
     assert_eq!((upstream.retries, upstream.servers[0].weight), (1, 1));
     let seconds = Duration::from_secs;
-    let usual = Timeouts { connect: seconds(2), read: seconds(60), write: seconds(60), idle: seconds(60) };
+    let usual = Timeouts {
+        connect: seconds(2),
+        read: seconds(60),
+        write: seconds(60),
+        idle: seconds(60),
+        websocket_idle: seconds(3600),
+    };
     assert_eq!(upstream.timeouts, usual);
     assert!(upstream.host.is_none() && upstream.tls.is_none());
 }
@@ -63,11 +69,6 @@ const UPSTREAMS_RULES: &[(&str, &str, &str)] = &[
     ("servers: ['a:1'], retries: 11", "upstreams.app.retries: ", "from 0 to 10"),
     ("servers: ['a:1'], host: 'http://a'", "upstreams.app.host: expected a host", ""),
     ("servers: ['a:1'], host: 'u@a'", "upstreams.app.host: expected a host", ""),
-    (
-        "servers: ['a:1'], timeouts: { websocket_idle: 1h }",
-        "upstreams.app.timeouts: \"websocket_idle\" is not built yet",
-        "",
-    ),
     (
         "servers: ['a:1'], timeouts: { conect: 1h }",
         "upstreams.app.timeouts: unknown key \"conect\"; did you mean \"connect\"?",

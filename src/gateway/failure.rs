@@ -1,0 +1,23 @@
+//! What is a failure called that Pingora tells us of?
+
+use pingora_core::{Error, ErrorSource, ErrorType};
+
+use crate::auth::Reason;
+
+/// An answer outlived the token that opened it.
+pub const TOKEN_ENDED: ErrorType = ErrorType::Custom("token_ended");
+/// A body that was not announced and is larger than `limits.body_size`.
+pub const BODY_TOO_LARGE: ErrorType = ErrorType::Custom("body_too_large");
+
+/// What a failure is called.
+pub fn reason_of(error: &Error) -> Reason {
+    match (error.esource(), error.etype()) {
+        (_, ErrorType::Custom("body_too_large")) => Reason::BodyTooLarge,
+        (_, ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout) => Reason::UpstreamTimeout,
+        (ErrorSource::Upstream, ErrorType::ReadTimedout | ErrorType::WriteTimedout) => Reason::UpstreamTimeout,
+        (ErrorSource::Upstream, _) => Reason::UpstreamUnavailable,
+        (ErrorSource::Downstream, ErrorType::ReadTimedout) => Reason::RequestTimeout,
+        (ErrorSource::Downstream, _) => Reason::RequestMalformed,
+        (ErrorSource::Internal | ErrorSource::Unset, _) => Reason::InternalError,
+    }
+}
