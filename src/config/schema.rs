@@ -38,7 +38,9 @@ pub use response::{Content, CustomResponse, HeaderTemplate, Respond, ResponseBod
 pub use tls::{
     Certificate, CertificateRequirement, CipherPreference, ClientCertificates, ServerCertificate, Tls, TlsVersion,
 };
-pub use upstream::{Server, Timeouts, Upstream, UpstreamTls, VerifyPeer};
+pub use upstream::{
+    Balance, Eject, HealthCheck, Probe, Protocol, Role, Server, Timeouts, Upstream, UpstreamTls, VerifyPeer,
+};
 
 /// A whole file. A part with a problem is left out or replaced by its default; the problem has been reported.
 #[derive(Debug, Default)]

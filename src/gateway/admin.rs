@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use http::{Response, StatusCode, header};
@@ -44,6 +45,20 @@ pub struct Admin {
 }
 
 impl Admin {
+    /// What is known of servers is looked up when somebody asks.
+    fn text(&self) -> Vec<u8> {
+        let (pools, now) = (self.live.load(), Instant::now());
+        let servers = pools.pools.iter().flat_map(|pool| {
+            let name = pool.spec().name.clone();
+            pool.endpoints().into_iter().map(move |endpoint| {
+                let condition = endpoint.condition();
+                (name.clone(), endpoint.address().to_string(), condition.is_usable(now), condition.load())
+            })
+        });
+        self.metrics.servers_are(servers);
+        self.metrics.text()
+    }
+
     /// 503 while requests are not taken, or an endpoint of keys has never given any.
     fn ready(&self) -> Response<Vec<u8>> {
         let waiting = |body: String| answer(StatusCode::SERVICE_UNAVAILABLE, "text/plain", body.into_bytes());
@@ -71,7 +86,7 @@ fn lacks_first_keys(source: &KeySource) -> bool {
 impl ServeHttp for Admin {
     async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
         match session.req_header().uri.path() {
-            "/metrics" => answer(StatusCode::OK, "text/plain; version=0.0.4", self.metrics.text()),
+            "/metrics" => answer(StatusCode::OK, "text/plain; version=0.0.4", self.text()),
             "/live" => answer(StatusCode::OK, "text/plain", b"live\n".to_vec()),
             "/ready" => self.ready(),
             _ => answer(StatusCode::NOT_FOUND, "text/plain", b"/metrics, /live, /ready\n".to_vec()),

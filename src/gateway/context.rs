@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::condition::Load;
 use super::live::Edition;
 use super::metrics::Metrics;
 use super::peer::Provenance;
@@ -112,6 +113,8 @@ pub enum Turn {
 pub struct Attempts {
     /// Every one, the last that answered or failed at the end.
     pub tried: Vec<EndpointAddress>,
+    /// The last, for as long as the request is with it.
+    pub load: Option<Load>,
     /// When the last was chosen.
     pub began: Option<Instant>,
     /// What it answered.

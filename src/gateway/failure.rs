@@ -4,6 +4,8 @@ use pingora_core::{Error, ErrorSource, ErrorType};
 
 use crate::auth::Reason;
 
+/// Every server of the upstream is known to be down.
+pub const ALL_DOWN: ErrorType = ErrorType::Custom("all_down");
 /// An answer outlived the token that opened it.
 pub const TOKEN_ENDED: ErrorType = ErrorType::Custom("token_ended");
 /// A body that was not announced and is larger than `limits.body_size`.

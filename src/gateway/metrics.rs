@@ -1,5 +1,8 @@
 //! What do operators see in Prometheus? Every metric of the gateway, and nothing else.
 
+mod connections;
+mod servers;
+
 use std::time::{Duration, SystemTime};
 
 use prometheus::core::Collector;
@@ -7,7 +10,9 @@ use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-use super::context::InFlight;
+use connections::Connections;
+use servers::Servers;
+
 use crate::auth::realm::{CacheObserver, Lookup};
 
 /// Upper bounds of the buckets for durations, in seconds.
@@ -32,6 +37,7 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     handshake_failures: IntCounterVec,
     of_connections: Connections,
+    servers: Servers,
     /// Malformed requests, which Pingora answers itself.
     pub malformed: IntCounter,
 }
@@ -134,6 +140,7 @@ impl Metrics {
             )?,
             keys: KeyGauges::new(&make)?,
             of_connections: Connections::new(&make)?,
+            servers: Servers::new(&make)?,
             handshake_failures: make.counter(
                 "portcullis_tls_handshake_failures_total",
                 "TLS handshakes with clients that failed.",
@@ -221,37 +228,6 @@ impl Metrics {
         self.handshake_failures.with_label_values(&[listener]).inc();
     }
 
-    /// A connection did not begin with a PROXY header.
-    pub fn proxy_header_failed(&self, listener: &str) {
-        self.of_connections.no_proxy_header.with_label_values(&[listener]).inc();
-    }
-
-    /// A client took too long for the head of a request.
-    pub fn late_head(&self) {
-        self.of_connections.late_heads.inc();
-    }
-
-    /// When a certificate that clients are shown ends, in seconds since 1970.
-    pub fn certificate_ends(&self, file: &str, at: i64) {
-        #[allow(clippy::cast_precision_loss, reason = "seconds are exact for millions of years")]
-        self.of_connections.certificates.with_label_values(&[file]).set(at as f64);
-    }
-
-    /// The files of a listener's certificates were read again.
-    pub fn certificates_renewed(&self, listener: &str, result: KeyRefresh) {
-        self.of_connections.renewals.with_label_values(&[listener, result.word()]).inc();
-    }
-
-    /// Counts a WebSocket that is open for as long as this lives.
-    pub fn websocket_opens(&self) -> InFlight {
-        InFlight::begin(&self.of_connections.websockets)
-    }
-
-    /// A connection was ended with its token.
-    pub fn ended_with_token(&self, reason: &str) {
-        self.of_connections.ended.with_label_values(&[reason]).inc();
-    }
-
     /// The Prometheus text format.
     pub fn text(&self) -> Vec<u8> {
         let mut text = Vec::new();
@@ -259,49 +235,6 @@ impl Metrics {
             log::error!("metrics cannot be written: {error}");
         }
         text
-    }
-}
-
-/// What happens to connections, besides requests.
-#[derive(Debug, Clone)]
-struct Connections {
-    no_proxy_header: IntCounterVec,
-    late_heads: IntCounter,
-    certificates: GaugeVec,
-    renewals: IntCounterVec,
-    websockets: IntGauge,
-    ended: IntCounterVec,
-}
-
-impl Connections {
-    fn new(make: &Maker) -> prometheus::Result<Self> {
-        Ok(Self {
-            no_proxy_header: make.counter(
-                "portcullis_proxy_header_failures_total",
-                "Connections that did not begin with a PROXY header where one is required.",
-                &["listener"],
-            )?,
-            late_heads: make.single(
-                "portcullis_late_heads_total",
-                "Connections that were closed because the head of a request did not come in time.",
-            )?,
-            certificates: make.gauges(
-                "portcullis_certificate_expiry_timestamp_seconds",
-                "When a certificate that clients are shown ends.",
-                &["certificate"],
-            )?,
-            renewals: make.counter(
-                "portcullis_certificate_renewals_total",
-                "Times that changed files of certificates were read again.",
-                &["listener", "result"],
-            )?,
-            websockets: make.gauge("portcullis_websockets", "WebSockets that are open.")?,
-            ended: make.counter(
-                "portcullis_ended_with_token_total",
-                "WebSockets and streams that were ended because their token holds no longer.",
-                &["reason"],
-            )?,
-        })
     }
 }
 

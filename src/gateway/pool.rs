@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use pingora_core::tls::pkey::PKey;
@@ -13,13 +14,17 @@ use pingora_core::tls::x509::X509;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::utils::tls::CertKey;
 
-use crate::config::schema::VerifyPeer;
+use super::balance::{Turns, Wanted};
+use super::condition::Condition;
+use crate::config::schema::{Protocol, Role, VerifyPeer};
 use crate::config::value::ServerAddress;
 use crate::config::{Place, Problem};
-use crate::snapshot::{TlsSpec, UpstreamSpec};
+use crate::snapshot::{ServerSpec, TlsSpec, UpstreamSpec};
 
 /// Of the addresses of one name, no more than this many are used.
 const MOST_ROUNDS: usize = 16;
+/// Requests at once on one connection of HTTP/2.
+const STREAMS_OF_A_CONNECTION: usize = 100;
 
 /// The servers of one upstream, with what was learnt of them. It outlives reloads that do not change the upstream.
 #[derive(Debug)]
@@ -28,13 +33,19 @@ pub struct Pool {
     tls: Option<TlsMaterial>,
     turns: ArcSwap<Turns>,
     next: AtomicUsize,
+    /// Whether somebody asks the servers how they are.
+    is_checked: AtomicBool,
 }
 
-/// The endpoints, and the order in which they have their turns, by place.
-#[derive(Debug, Default)]
-struct Turns {
-    endpoints: Vec<Endpoint>,
-    order: Vec<usize>,
+/// Who a request is sent to.
+#[derive(Debug)]
+pub enum Choice {
+    /// This one.
+    Endpoint(Box<Endpoint>),
+    /// Nobody: all that have not been tried are known to be down.
+    AllDown,
+    /// Nobody: no server has an address.
+    Unknown,
 }
 
 /// One address of one server, ready to be connected to.
@@ -42,7 +53,10 @@ struct Turns {
 pub struct Endpoint {
     /// The place of its server in the upstream.
     server: usize,
+    weight: u32,
+    role: Role,
     address: EndpointAddress,
+    condition: Arc<Condition>,
     peer: Box<HttpPeer>,
 }
 
@@ -68,6 +82,21 @@ impl Endpoint {
     /// Where it listens.
     pub fn address(&self) -> &EndpointAddress {
         &self.address
+    }
+
+    /// Its share.
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// When it is used.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// What is known of it.
+    pub fn condition(&self) -> &Arc<Condition> {
+        &self.condition
     }
 
     /// How Pingora connects to it.
@@ -100,7 +129,8 @@ impl Pool {
             Problem::new(place, what)
         };
         let tls = spec.tls.as_ref().map(TlsMaterial::of).transpose().map_err(at)?;
-        let pool = Self { tls, turns: ArcSwap::default(), next: AtomicUsize::new(0), spec };
+        let (turns, next) = (ArcSwap::default(), AtomicUsize::new(0));
+        let pool = Self { tls, turns, next, is_checked: AtomicBool::new(false), spec };
         pool.use_addresses(&pool.fixed_addresses());
         Ok(pool)
     }
@@ -110,24 +140,29 @@ impl Pool {
         &self.spec
     }
 
-    /// The next server in turn that has not been tried for this request.
-    pub fn next(&self, tried: &[EndpointAddress]) -> Option<Endpoint> {
+    /// Who a request is sent to next: the addresses that were tried are not tried again.
+    pub fn next(&self, wanted: Wanted<'_>) -> Choice {
         let turns = self.turns.load();
-        // A retry stays in the turn of its request: if it took one of its own, two servers would never change places.
-        let start = if tried.is_empty() {
-            self.next.fetch_add(1, Ordering::Relaxed)
-        } else {
-            self.next.load(Ordering::Relaxed)
-        };
-        let Turns { endpoints, order } = &**turns;
-        let in_turn = (0..order.len()).filter_map(|offset| order.get(start.wrapping_add(offset) % order.len()));
-        let endpoint = in_turn.filter_map(|place| endpoints.get(*place));
-        endpoint.into_iter().find(|endpoint| !tried.contains(&endpoint.address)).cloned()
+        match turns.choose(&self.spec.balance, &self.next, wanted) {
+            Some(endpoint) => Choice::Endpoint(Box::new(endpoint.clone())),
+            None if turns.endpoints.is_empty() => Choice::Unknown,
+            None => Choice::AllDown,
+        }
     }
 
-    /// How many different servers there are.
-    pub fn size(&self) -> usize {
-        self.turns.load().endpoints.len()
+    /// Whether there is somebody else to be tried.
+    pub fn has_other(&self, tried: &[EndpointAddress], now: Instant) -> bool {
+        self.turns.load().has_usable(Wanted { tried, key: None, now })
+    }
+
+    /// Every address of every server.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.turns.load().endpoints.clone()
+    }
+
+    /// True for the first who asks: health checks of a pool are begun once.
+    pub fn begin_checks(&self) -> bool {
+        self.spec.health_check.is_some() && !self.is_checked.swap(true, Ordering::Relaxed)
     }
 
     /// Looks up the servers that have names. One that cannot be found keeps the addresses that it had.
@@ -165,29 +200,47 @@ impl Pool {
 
     /// Lays out the turns: each server as often as its weight says, spread evenly, its addresses one after another.
     fn use_addresses(&self, addresses: &[Vec<EndpointAddress>]) {
-        let weights: Vec<u32> = self.spec.servers.iter().map(|server| server.weight).collect();
-        let rounds = addresses.iter().map(Vec::len).max().unwrap_or(0).min(MOST_ROUNDS);
-        let order = spread(&weights);
-        let mut taken = vec![0_usize; weights.len()];
+        let before = self.turns.load_full();
         let mut turns = Turns::default();
-        for server in std::iter::repeat_n(&order, rounds).flatten().copied() {
-            let (Some(of_server), Some(count)) = (addresses.get(server), taken.get_mut(server)) else { continue };
-            if let Some(address) = of_server.get(*count % of_server.len().max(1)) {
-                let known =
-                    turns.endpoints.iter().position(|known| known.server == server && known.address == *address);
-                let place = known.unwrap_or(turns.endpoints.len());
-                if known.is_none() {
-                    turns.endpoints.extend(self.endpoint(server, address.clone()));
-                }
-                turns.order.push(place);
-            }
-            *count += 1;
-        }
+        turns.order = self.lay_out(Role::Primary, addresses, &before, &mut turns.endpoints);
+        turns.backup_order = self.lay_out(Role::Backup, addresses, &before, &mut turns.endpoints);
         self.turns.store(Arc::new(turns));
     }
 
-    fn endpoint(&self, server: usize, address: EndpointAddress) -> Option<Endpoint> {
-        let server_name = &self.spec.servers.get(server)?.server_name;
+    /// The order of the servers of one role, whose endpoints are added.
+    fn lay_out(
+        &self,
+        role: Role,
+        addresses: &[Vec<EndpointAddress>],
+        before: &Turns,
+        endpoints: &mut Vec<Endpoint>,
+    ) -> Vec<usize> {
+        let weight = |server: &ServerSpec| if server.role == role { server.weight } else { 0 };
+        let weights: Vec<u32> = self.spec.servers.iter().map(weight).collect();
+        let rounds = addresses.iter().map(Vec::len).max().unwrap_or(0).min(MOST_ROUNDS);
+        let mut taken = vec![0_usize; weights.len()];
+        let mut order = Vec::new();
+        for server in std::iter::repeat_n(&spread(&weights), rounds).flatten().copied() {
+            let (Some(of_server), Some(count)) = (addresses.get(server), taken.get_mut(server)) else { continue };
+            if let Some(address) = of_server.get(*count % of_server.len().max(1)) {
+                let is_it = |known: &Endpoint| known.server == server && known.address == *address;
+                let place = endpoints.iter().position(is_it).unwrap_or(endpoints.len());
+                if place == endpoints.len() {
+                    let known = before.endpoints.iter().find(|known| is_it(known));
+                    let condition = known.map(|known| Arc::clone(&known.condition));
+                    let condition = condition.unwrap_or_else(|| Arc::new(Condition::new(Instant::now())));
+                    endpoints.extend(self.endpoint(server, address.clone(), condition));
+                }
+                order.push(place);
+            }
+            *count += 1;
+        }
+        order
+    }
+
+    fn endpoint(&self, server: usize, address: EndpointAddress, condition: Arc<Condition>) -> Option<Endpoint> {
+        let written = self.spec.servers.get(server)?;
+        let server_name = &written.server_name;
         let with_tls = self.tls.is_some();
         // Never from a name: Pingora would look it up on the spot, and panic if it is not found (docs/pingora.md, T9).
         let mut peer = match &address {
@@ -207,7 +260,14 @@ impl Pool {
             peer.client_cert_key.clone_from(&tls.client);
             peer.group_key = tls.group;
         }
-        Some(Endpoint { server, address, peer: Box::new(peer) })
+        // An address may stand in two upstreams that speak differently.
+        peer.group_key ^= self.spec.protocol as u64;
+        if self.spec.protocol != Protocol::Http1 {
+            peer.options.set_http_version(2, 2);
+            peer.options.max_h2_streams = STREAMS_OF_A_CONNECTION;
+        }
+        let (weight, role) = (written.weight, written.role);
+        Some(Endpoint { server, weight, role, address, condition, peer: Box::new(peer) })
     }
 }
 
@@ -275,90 +335,4 @@ fn group_of(spec: &TlsSpec) -> u64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
-mod tests {
-    use super::*;
-    use crate::snapshot::ServerSpec;
-    use std::time::Duration;
-
-    fn pool(weights: &[u32]) -> Pool {
-        let servers = weights.iter().enumerate().map(|(index, weight)| ServerSpec {
-            address: ServerAddress::Inet(SocketAddr::from(([127, 0, 0, 1], 1000 + index as u16))),
-            weight: *weight,
-            server_name: String::new(),
-        });
-        let second = Duration::from_secs(1);
-        Pool::new(Arc::new(UpstreamSpec {
-            name: "u".into(),
-            servers: servers.collect(),
-            host: None,
-            tls: None,
-            connect_timeout: second,
-            read_timeout: second,
-            write_timeout: second,
-            idle_timeout: second,
-            websocket_idle: second,
-            retries: 1,
-        }))
-        .unwrap()
-    }
-
-    fn ports(pool: &Pool, count: usize) -> Vec<u16> {
-        let port = |_| match pool.next(&[]).unwrap().address {
-            EndpointAddress::Inet(address) => address.port(),
-            EndpointAddress::Unix(_) => 0,
-        };
-        (0..count).map(port).collect()
-    }
-
-    #[test]
-    fn servers_take_turns_by_weight() {
-        assert_eq!(ports(&pool(&[1, 1]), 4), [1000, 1001, 1000, 1001]);
-        assert_eq!(ports(&pool(&[2, 1]), 6), [1000, 1001, 1000, 1000, 1001, 1000]);
-        assert_eq!(ports(&pool(&[30_000, 10_000]), 4), [1000, 1000, 1001, 1000]);
-    }
-
-    #[test]
-    fn a_name_with_several_addresses_gets_no_larger_share() {
-        let pool = pool(&[1, 1]);
-        let at = |port: u16| EndpointAddress::Inet(SocketAddr::from(([127, 0, 0, 2], port)));
-        pool.use_addresses(&[vec![at(1), at(2)], vec![at(3)]]);
-        assert_eq!(ports(&pool, 4), [1, 3, 2, 3]);
-        assert_eq!(known(&pool.turns.load().endpoints, 0), [at(1), at(2)]);
-        pool.use_addresses(&[vec![], vec![at(3)]]);
-        assert_eq!(ports(&pool, 2), [3, 3]);
-    }
-
-    #[test]
-    fn a_server_is_not_tried_twice() {
-        let pool = pool(&[3, 1]);
-        let first = pool.next(&[]).unwrap();
-        let second = pool.next(std::slice::from_ref(&first.address)).unwrap();
-        assert_ne!(first.address, second.address);
-        assert!(pool.next(&[first.address, second.address]).is_none());
-        assert_eq!(pool.size(), 2);
-    }
-
-    #[test]
-    fn a_retry_does_not_take_the_turn_of_the_next_request() {
-        let pool = pool(&[1, 1]);
-        for _ in 0..4 {
-            let first = pool.next(&[]).unwrap();
-            assert!(pool.next(std::slice::from_ref(&first.address)).is_some());
-        }
-        let (one, other) = (pool.next(&[]).unwrap(), pool.next(&[]).unwrap());
-        assert_ne!(one.address, other.address);
-        pool.next(std::slice::from_ref(&other.address)).unwrap();
-        assert_eq!(pool.next(&[]).unwrap().address, one.address);
-    }
-
-    #[test]
-    fn t8_connections_are_not_shared_between_different_authorities() {
-        let spec = |ca: Option<&[u8]>| TlsSpec { ca: ca.map(<[u8]>::to_vec), verify: VerifyPeer::Yes, client: None };
-        assert_eq!(group_of(&spec(Some(b"a"))), group_of(&spec(Some(b"a"))));
-        assert_ne!(group_of(&spec(Some(b"a"))), group_of(&spec(Some(b"b"))));
-        assert_ne!(group_of(&spec(Some(b"a"))), group_of(&spec(None)));
-        let unchecked = TlsSpec { verify: VerifyPeer::No, ..spec(None) };
-        assert_ne!(group_of(&unchecked), group_of(&spec(None)));
-    }
-}
+mod tests;

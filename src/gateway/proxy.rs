@@ -15,10 +15,11 @@ use tokio::sync::watch;
 
 use super::access_log::LogSender;
 use super::answer;
+use super::balance::Wanted;
 use super::connection::{Connection, Stage, client_of, listener_of, scheme_of};
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
-use super::failure::{BODY_TOO_LARGE, TOKEN_ENDED, reason_of};
+use super::failure::{ALL_DOWN, BODY_TOO_LARGE, TOKEN_ENDED, reason_of};
 use super::headers::{self, X_REQUEST_ID};
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
@@ -28,11 +29,10 @@ use super::log_line::{self, Exchange};
 use super::metrics::Metrics;
 use super::outbound;
 use super::peer::Provenance;
-use super::pool::Pool;
+use super::pool::Choice;
 use super::websocket;
+use crate::auth::Denial;
 use crate::auth::trace::NoTrace;
-use crate::auth::{Denial, Reason};
-use crate::snapshot::Action;
 
 /// How long a client may keep us waiting while we write to it.
 const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -55,7 +55,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// How a request came in.
-    fn arrival<'s>(&'s self, session: &'s Session, context: &RequestContext) -> Result<Arrival<'s>> {
+    pub fn arrival<'s>(&'s self, session: &'s Session, context: &RequestContext) -> Result<Arrival<'s>> {
         match Connection::of(session) {
             Some(connection) => Ok(Arrival {
                 head: session.req_header(),
@@ -67,31 +67,6 @@ impl Proxy {
             }),
             None => Err(Error::explain(ErrorType::InternalError, "a request came in through no listener")),
         }
-    }
-
-    /// The pool of the location that a request was let into. Nothing else leads to an upstream.
-    pub fn pool(context: &RequestContext) -> Option<&Arc<Pool>> {
-        match &context.progress {
-            Progress::Granted { location, .. } => match location.action {
-                Action::Upstream(place) => context.edition.pools.get(place),
-                Action::Respond { .. } | Action::Redirect(_) | Action::Echo => None,
-            },
-            Progress::Received | Progress::Turned { .. } | Progress::Denied { .. } => None,
-        }
-    }
-
-    fn upstream_failed(&self, context: &mut RequestContext, reason: Reason, error: &Error) {
-        let name = Self::pool(context).map_or("", |pool| pool.spec().name.as_str());
-        let server = context.attempts.tried.last().map(ToString::to_string).unwrap_or_default();
-        self.metrics.upstream_failed(name, reason.code());
-        // The context of a head that cannot be read is that head, cookies included.
-        let said = if *error.etype() == ErrorType::InvalidHTTPHeader {
-            "its answer has no head that can be read".to_owned()
-        } else {
-            error.to_string()
-        };
-        log::warn!("upstream {name}: server {server}: {}: {said} (request {})", reason.code(), context.request_id);
-        context.attempts.failure = Some(reason);
     }
 }
 
@@ -164,11 +139,13 @@ impl ProxyHttp for Proxy {
         self.open_websocket(session, context).await.map(|()| false)
     }
 
-    async fn upstream_peer(&self, _: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
-        let chosen = Self::pool(context).map(|pool| pool.next(&context.attempts.tried));
-        match chosen {
-            Some(Some(endpoint)) => {
+    async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+        let key = self.balance_key(session, context)?;
+        let wanted = Wanted { tried: &context.attempts.tried, key: key.as_deref(), now: Instant::now() };
+        match Self::pool(context).map(|pool| pool.next(wanted)) {
+            Some(Choice::Endpoint(endpoint)) => {
                 context.attempts.tried.push(endpoint.address().clone());
+                context.attempts.load = Some(endpoint.condition().take());
                 context.attempts.began = Some(Instant::now());
                 let mut peer = endpoint.peer();
                 if let Some(remaining) = lifetime::remaining(context, SystemTime::now()) {
@@ -178,7 +155,8 @@ impl ProxyHttp for Proxy {
                 }
                 Ok(peer)
             }
-            Some(None) => {
+            Some(Choice::AllDown) => Err(Error::explain(ALL_DOWN, "every server of the upstream is down").into_up()),
+            Some(Choice::Unknown) => {
                 Err(Error::explain(ErrorType::ConnectNoRoute, "no server of the upstream has an address").into_up())
             }
             None => Err(Error::explain(ErrorType::InternalError, "a request without a grant was to be sent on")),
@@ -193,8 +171,9 @@ impl ProxyHttp for Proxy {
         mut error: Box<Error>,
     ) -> Box<Error> {
         self.upstream_failed(context, reason_of(&error), &error);
-        let tried = context.attempts.tried.len();
-        let others = Self::pool(context).is_some_and(|pool| tried <= pool.spec().retries && tried < pool.size());
+        let tried = &context.attempts.tried;
+        let others = Self::pool(context)
+            .is_some_and(|pool| tried.len() <= pool.spec().retries && pool.has_other(tried, Instant::now()));
         error.set_retry(others);
         error
     }
@@ -240,6 +219,9 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
+        if let Some(load) = &context.attempts.load {
+            load.condition().succeeded();
+        }
         context.attempts.status = Some(response.status.as_u16());
         context.attempts.took = context.attempts.began.map(|began| began.elapsed());
         context.attempts.failure = None;
@@ -297,8 +279,9 @@ impl ProxyHttp for Proxy {
         let reason = reason_of(error);
         context.attempts.failure = Some(reason);
         session.set_keepalive(None);
-        let answer =
-            self.arrival(session, context).and_then(|arrival| judge::failure(&arrival, context, &Denial::of(reason)));
+        let status = if *error.etype() == ALL_DOWN { 503 } else { reason.status() };
+        let denial = Denial { status, ..Denial::of(reason) };
+        let answer = self.arrival(session, context).and_then(|arrival| judge::failure(&arrival, context, &denial));
         let sent = match answer {
             Ok(answer) => answer.send(session).await,
             Err(error) => Err(error),
@@ -306,7 +289,7 @@ impl ProxyHttp for Proxy {
         if let Err(error) = sent {
             log::debug!("request {}: its failure could not be answered: {error}", context.request_id);
         }
-        failed(reason.status())
+        failed(status)
     }
 
     async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {

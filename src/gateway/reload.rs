@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::health;
 use super::live::{self, Fixed, Live};
 use super::metrics::{KeyRefresh, Metrics, ReloadResult};
 use super::pool::Pool;
@@ -54,6 +55,7 @@ impl Reloader {
             Some(edition) => {
                 look_up(&edition.pools).await;
                 self.renew_tls(&loaded.config);
+                health::begin(&edition.pools, &self.metrics);
                 self.live.store(Arc::new(edition));
                 self.metrics.reloaded(ReloadResult::Loaded);
                 log::info!("configuration reloaded from {}", self.file.display());

@@ -16,6 +16,7 @@ use super::accept::{self, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
 use super::admin::{Admin, Readiness};
 use super::drain::OpenConnections;
+use super::health;
 use super::inquiry::Inquirer;
 use super::key_fetch;
 use super::live::{self, Edition, Fixed, Live, Loaded};
@@ -128,6 +129,7 @@ async fn serve(
         tokio::join!(watching.watch_key_files(), watching.watch_certificates(), watching.watch_names(), fresh)
     });
 
+    health::begin(&reloader.live.load().pools, &reloader.metrics);
     readiness.begin();
     log::info!("ready");
     signals.obey(&reloader, &log).await;

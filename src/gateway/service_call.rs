@@ -1,6 +1,7 @@
 //! What does a service say of this request? A request of our own to it, without a body, within its time.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
@@ -10,9 +11,11 @@ use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
+use super::balance::Wanted;
 use super::context::RequestContext;
 use super::headers::{self, Forwarded};
 use super::judge::Arrival;
+use super::pool::Choice;
 use super::target::Target;
 use crate::auth::forward_auth::{ServiceAnswer, ServiceOutcome, VerifierService};
 
@@ -73,8 +76,8 @@ async fn call(
     context: &RequestContext,
 ) -> Result<ServiceAnswer> {
     let pool = context.edition.pools.get(service.call.upstream);
-    let endpoint = pool.and_then(|pool| pool.next(&[]));
-    let Some(endpoint) = endpoint else {
+    let wanted = Wanted { tried: &[], key: None, now: Instant::now() };
+    let Some(Choice::Endpoint(endpoint)) = pool.map(|pool| pool.next(wanted)) else {
         return Err(Error::explain(ErrorType::ConnectNoRoute, "its server has no address"));
     };
     let peer = endpoint.peer();

@@ -42,6 +42,8 @@ pub struct Snapshot {
     pub secrets: TokenNames,
     /// What requests are sent on to, and the servers of services; locations and services name them by place.
     pub upstreams: Vec<Arc<UpstreamSpec>>,
+    /// What requests are told apart by where an upstream is balanced by hash, by the place of the upstream.
+    pub balance_keys: Vec<Option<Template>>,
     /// Answers of the gateway where no location is known.
     pub answers: Answers,
     /// Response headers where no location is known.

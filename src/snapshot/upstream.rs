@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::config::schema::{Balance, Eject, HealthCheck, Protocol, Role};
 use crate::config::value::ServerAddress;
 
 /// A group of servers, ready to be connected to. Two that are equal can share everything that was learnt of one.
@@ -11,6 +12,14 @@ pub struct UpstreamSpec {
     pub name: String,
     /// At least one.
     pub servers: Vec<ServerSpec>,
+    /// Who is next.
+    pub balance: Balance,
+    /// What is spoken.
+    pub protocol: Protocol,
+    /// How servers are asked whether they can be used.
+    pub health_check: Option<HealthCheck>,
+    /// Whether servers that fail rest.
+    pub eject: Option<Eject>,
     /// `Host` sent; `None`: the client's.
     pub host: Option<String>,
     /// How TLS is spoken; `None`: plaintext.
@@ -36,6 +45,8 @@ pub struct ServerSpec {
     pub address: ServerAddress,
     /// Its share, at least 1.
     pub weight: u32,
+    /// When it is used.
+    pub role: Role,
     /// The name that its certificate is checked for; empty without TLS.
     pub server_name: String,
 }

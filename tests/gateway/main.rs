@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod attacks;
 mod auth_jwt;
+mod balancing;
 mod basic;
 mod browser;
 mod cli;

@@ -1,7 +1,6 @@
 //! Do the keys of real servers arrive? An OpenID provider that rotates them, and nginx that serves them as a file.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
@@ -10,7 +9,7 @@ use crate::harness::curl::curl;
 use crate::harness::gateway::PLAIN;
 use crate::harness::log::Log;
 use crate::harness::tools::{crate_folder, fixture, tool};
-use crate::harness::{Client, Gateway, Issuer, Request, Upstream, wait};
+use crate::harness::{Client, Gateway, Issuer, Nginx, Request, Upstream, wait};
 
 /// An OpenID provider that runs, until it is dropped.
 struct Provider {
@@ -100,55 +99,15 @@ fn the_example_takes_access_tokens_of_a_provider_through_a_rotation_and_an_outag
     assert_eq!(gateway.send(&Request::get("/").bearer(&second)).status, 200);
 }
 
-/// An nginx that serves one folder, until it is dropped.
-struct Nginx {
-    child: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Nginx {
-    /// On a socket in its folder's name: nginx cannot listen on a port that it chooses itself, so it is given one.
-    fn serving(file: &str, contents: &str) -> (Self, String) {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(file), contents).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.3:0").unwrap().local_addr().unwrap().port();
-        let place = folder.path().display();
-        let configuration = format!(
-            "daemon off; pid {place}/nginx.pid; error_log stderr; worker_processes 1; events {{}}\n\
-             http {{ access_log {place}/access.log; client_body_temp_path {place}/a; proxy_temp_path {place}/b;\n\
-             fastcgi_temp_path {place}/c; uwsgi_temp_path {place}/d; scgi_temp_path {place}/e;\n\
-             server {{ listen 127.0.0.3:{port}; root {place}; add_header Cache-Control max-age=300; gzip on;\n\
-             gzip_types *; gzip_min_length 1; }} }}\n"
-        );
-        std::fs::write(folder.path().join("nginx.conf"), configuration).unwrap();
-        let binary = ["/usr/sbin/nginx", "/usr/bin/nginx"].map(PathBuf::from).into_iter().find(|path| path.exists());
-        let child = Command::new(binary.expect("nginx is there: run make test"))
-            .args(["-e", "stderr", "-c"])
-            .arg(folder.path().join("nginx.conf"))
-            .spawn()
-            .unwrap();
-        let own = Self { child, folder };
-        wait::until("nginx listens", || std::net::TcpStream::connect(("127.0.0.3", port)).ok());
-        (own, format!("http://127.0.0.3:{port}/{file}"))
-    }
-
-    fn fetches(&self) -> usize {
-        std::fs::read_to_string(self.folder.path().join("access.log")).unwrap().lines().count()
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        // The master ends its worker when it is asked to, and not when it is killed.
-        let _ = Command::new("kill").arg(self.child.id().to_string()).status();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn keys_from_nginx_are_fetched_once_whoever_comes() {
     let issuer = Issuer::of("RS256");
-    let (nginx, url) = Nginx::serving("jwks.json", &issuer.jwks());
+    let nginx = Nginx::serving(
+        "root FOLDER; add_header Cache-Control max-age=300; gzip on; gzip_types *; gzip_min_length 1;",
+        "",
+        &[("jwks.json", &issuer.jwks())],
+    );
+    let url = format!("http://{}/jwks.json", nginx.address());
     let gateway = Gateway::start(&format!(
         "{PLAIN}keys: {{ site: [{{ jwks_url: \"{url}\" }}] }}\nrealms: {{ site: {{ keys: site }} }}\n\
          locations: [{{ match: {{ prefix: / }}, access: {{ realm: site }}, respond: {{ status: 200, text: in }} }}]\n"
@@ -159,12 +118,12 @@ fn keys_from_nginx_are_fetched_once_whoever_comes() {
     for _ in 0..20 {
         assert_eq!(gateway.send(&Request::get("/").bearer(&token)).status, 200);
     }
-    assert_eq!(nginx.fetches(), 1);
-    std::fs::remove_file(nginx.folder.path().join("jwks.json")).unwrap();
+    assert_eq!(nginx.requests().len(), 1);
+    std::fs::remove_file(nginx.folder().join("jwks.json")).unwrap();
     let stranger = Issuer::with_kid("RS256", "stranger").token_of("mallory");
     for _ in 0..20 {
         assert_eq!(gateway.send(&Request::get("/").bearer(&stranger)).status, 401);
     }
     assert_eq!(gateway.send(&Request::get("/").bearer(&token)).status, 200, "a 404 takes no key away");
-    assert_eq!(nginx.fetches(), 2);
+    assert_eq!(nginx.requests().len(), 2);
 }

@@ -1,18 +1,19 @@
 //! Where are requests sent on to?
 
+use std::time::Duration;
+
 use super::super::place::{Located, Place, quoted};
-use super::super::schema::{Certificate, Server, Timeouts, Upstream, UpstreamTls, VerifyPeer};
+use super::super::schema::{
+    Balance, Certificate, Eject, HealthCheck, Probe, Protocol, Role, Server, Timeouts, Upstream, UpstreamTls,
+    VerifyPeer,
+};
 use super::super::value::{ServerAddress, host_name, server_address};
 use super::list::some;
-use super::scalar::{boolean, count, duration, file, located, number, parsed};
+use super::scalar::{
+    boolean, count, duration, duration_from, file, located, located_text, number, only_true, parsed, request_path, word,
+};
 use super::section::named;
 use super::{Decoder, Section, Value};
-
-/// Keys of an upstream that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["balance", "protocol", "health_check", "eject"];
-
-/// Keys of a server that are part of the language and not built yet.
-const SERVER_NOT_BUILT: &[&str] = &["backup"];
 
 const MOST_RETRIES: u64 = 10;
 const HEAVIEST: u64 = 65_535;
@@ -27,25 +28,94 @@ pub(super) fn upstreams(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
         let servers = section
             .required("servers", decoder, |value, decoder| some("no request could be sent on", value, decoder, server));
         upstream.servers = servers.unwrap_or_default();
+        upstream.balance = section.optional("balance", decoder, balance).unwrap_or(Balance::RoundRobin);
+        let protocols = [("http1", Protocol::Http1), ("h2", Protocol::H2), ("h2c", Protocol::H2c)];
+        upstream.protocol = section.optional("protocol", decoder, word(&protocols)).unwrap_or(Protocol::Http1);
+        upstream.health_check = section.optional("health_check", decoder, health_check);
+        upstream.eject = section.optional("eject", decoder, eject);
         upstream.host = section.optional("host", decoder, located(host));
         upstream.tls = section.optional("tls", decoder, tls);
         upstream.timeouts = section.optional("timeouts", decoder, timeouts).unwrap_or_default();
         upstream.retries = section.optional("retries", decoder, count(0..=MOST_RETRIES)).unwrap_or(upstream.retries);
-        section.close(NOT_BUILT, decoder);
+        refuse_protocol(&upstream, &section, decoder);
+        refuse_only_backups(&upstream, &section, decoder);
+        section.close(&[], decoder);
         upstream
     })
 }
 
 fn server(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Server> {
     if !value.is_mapping() {
-        return Some(Server { address: address(value, decoder)?, weight: 1 });
+        return Some(Server { address: address(value, decoder)?, weight: 1, role: Role::Primary });
     }
     let mut section = Section::open(value, decoder)?;
     let address = section.required("address", decoder, address);
     let weight = section.optional("weight", decoder, number(1..=HEAVIEST));
-    section.close(SERVER_NOT_BUILT, decoder);
+    let role = match section.optional("backup", decoder, boolean) {
+        Some(true) => Role::Backup,
+        Some(false) | None => Role::Primary,
+    };
+    section.close(&[], decoder);
     let weight = weight.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
-    Some(Server { address: address?, weight })
+    Some(Server { address: address?, weight, role })
+}
+
+/// HTTP/2 over TLS and in plaintext are begun differently, and neither falls back.
+fn refuse_protocol(upstream: &Upstream, section: &Section<'_>, decoder: &mut Decoder<'_>) {
+    let words = match (upstream.protocol, &upstream.tls) {
+        (Protocol::H2, None) => "\"h2\" is HTTP/2 over TLS: add \"tls\", or write h2c for plaintext",
+        (Protocol::H2c, Some(_)) => "\"h2c\" is HTTP/2 in plaintext: with \"tls\" write h2",
+        (Protocol::Http1, _) | (Protocol::H2, Some(_)) | (Protocol::H2c, None) => return,
+    };
+    decoder.problem(section.place_of_key("protocol"), words);
+}
+
+fn refuse_only_backups(upstream: &Upstream, section: &Section<'_>, decoder: &mut Decoder<'_>) {
+    if !upstream.servers.is_empty() && upstream.servers.iter().all(|server| server.role == Role::Backup) {
+        decoder.problem(section.place_of_key("servers"), "every server is a backup: of which?");
+    }
+}
+
+fn balance(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Balance> {
+    if value.is_mapping() {
+        let mut section = Section::open(value, decoder)?;
+        let hash = section.required("hash", decoder, located_text);
+        section.close(&[], decoder);
+        return hash.map(Balance::Hash);
+    }
+    let words = [("round_robin", 0), ("random", 1), ("least_connections", 2)];
+    Some(match word(&words)(value, decoder)? {
+        0 => Balance::RoundRobin,
+        1 => Balance::Random,
+        _ => Balance::LeastConnections,
+    })
+}
+
+fn health_check(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<HealthCheck> {
+    let mut section = Section::open(value, decoder)?;
+    let probe = match section.one_of(&[("path", "path"), ("tcp", "tcp")], &[], decoder) {
+        Some(("path", value)) => request_path(&value, decoder).map(Probe::Http),
+        Some((_, value)) => only_true(&value, decoder).map(|()| Probe::Tcp),
+        None => None,
+    };
+    let least = Duration::from_millis(10);
+    let interval = section.optional("interval", decoder, duration_from(least)).unwrap_or(Duration::from_secs(5));
+    let timeout = section.optional("timeout", decoder, duration_from(least)).unwrap_or(Duration::from_secs(1));
+    let mut times = |name, usual| {
+        let times = section.optional(name, decoder, number(1..=1000));
+        times.and_then(|times| u32::try_from(times).ok()).unwrap_or(usual)
+    };
+    let (healthy_after, unhealthy_after) = (times("healthy_after", 1), times("unhealthy_after", 2));
+    section.close(&[], decoder);
+    Some(HealthCheck { probe: probe?, interval, timeout, healthy_after, unhealthy_after })
+}
+
+fn eject(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Eject> {
+    let mut section = Section::open(value, decoder)?;
+    let after = section.required("after", decoder, number(1..=1_000_000));
+    let pause = section.required("for", decoder, duration_from(Duration::from_millis(1)));
+    section.close(&[], decoder);
+    Some(Eject { after: u32::try_from(after?).ok()?, pause: pause? })
 }
 
 fn address(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<ServerAddress>> {

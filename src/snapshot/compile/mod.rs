@@ -102,6 +102,7 @@ impl<'c> Compiler<'c> {
         self.services(&mut all_upstreams);
         let answers = self.file_answers();
         let response_headers = self.file_response_headers();
+        let balance_keys = self.balance_keys();
         let listeners = self.listeners();
         self.admin_has_a_socket_of_its_own();
         let routes = self.routes(&upstreams, &answers, &response_headers);
@@ -115,6 +116,7 @@ impl<'c> Compiler<'c> {
             identity_names: self.identity.clone(),
             secrets,
             upstreams: all_upstreams,
+            balance_keys,
             users: self.users.clone(),
             counts: self.counts.clone(),
             answers,

@@ -75,7 +75,16 @@ impl<'c> Compiler<'c> {
         }
         UpstreamSpec {
             name: format!("forward_auth {}", written.name.value),
-            servers: vec![ServerSpec { address: url.address.clone(), weight: 1, server_name }],
+            servers: vec![ServerSpec {
+                address: url.address.clone(),
+                weight: 1,
+                role: schema::Role::Primary,
+                server_name,
+            }],
+            balance: schema::Balance::RoundRobin,
+            protocol: schema::Protocol::Http1,
+            health_check: None,
+            eject: None,
             host: None,
             tls,
             connect_timeout: written.timeout,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Compiler, read_file};
-use crate::config::schema::{self, VerifyPeer};
+use crate::auth::expression::fields::Scope;
+use crate::auth::expression::template::Template;
+use crate::config::schema::{self, Balance, VerifyPeer};
 use crate::config::value::ServerAddress;
 use crate::config::{Located, Secret};
 use crate::snapshot::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};
@@ -15,16 +17,31 @@ impl Compiler<'_> {
         config.upstreams.iter().map(|upstream| Arc::new(self.upstream(upstream))).collect()
     }
 
+    /// What requests are told apart by where an upstream is chosen from by hash, by the place of the upstream.
+    pub(super) fn balance_keys(&mut self) -> Vec<Option<Template>> {
+        let config = self.config;
+        let key = |upstream: &schema::Upstream| match &upstream.balance {
+            Balance::Hash(key) => self.template(key, Scope::IDENTITY),
+            Balance::RoundRobin | Balance::Random | Balance::LeastConnections => None,
+        };
+        config.upstreams.iter().map(key).collect()
+    }
+
     fn upstream(&mut self, written: &schema::Upstream) -> UpstreamSpec {
         let tls = written.tls.as_ref().map(|tls| self.upstream_tls(tls));
         let servers = written.servers.iter().map(|server| ServerSpec {
             address: server.address.value.clone(),
             weight: server.weight,
+            role: server.role,
             server_name: self.server_name(written, server),
         });
         UpstreamSpec {
             name: written.name.value.clone(),
             servers: servers.collect(),
+            balance: written.balance.clone(),
+            protocol: written.protocol,
+            health_check: written.health_check.clone(),
+            eject: written.eject.clone(),
             host: written.host.as_ref().map(|host| host.value.clone()),
             tls,
             connect_timeout: written.timeouts.connect,

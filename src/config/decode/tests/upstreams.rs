@@ -65,7 +65,7 @@ const UPSTREAMS_RULES: &[(&str, &str, &str)] = &[
     ("servers: [{ weight: 1 }]", "upstreams.app.servers[0]: \"address\" is missing", ""),
     ("servers: [{ address: 'a:1', weight: 0 }]", "upstreams.app.servers[0].weight: ", "from 1 to 65535"),
     ("servers: [{ address: 'a:1', weight: 65536 }]", "upstreams.app.servers[0].weight: ", "from 1 to 65535"),
-    ("servers: [{ address: 'a:1', backup: true }]", "upstreams.app.servers[0]: \"backup\" is not built yet", ""),
+    ("servers: [{ address: 'a:1', backup: true }]", "upstreams.app: ", "every server is a backup"),
     ("servers: ['a:1'], retries: 11", "upstreams.app.retries: ", "from 0 to 10"),
     ("servers: ['a:1'], host: 'http://a'", "upstreams.app.host: expected a host", ""),
     ("servers: ['a:1'], host: 'u@a'", "upstreams.app.host: expected a host", ""),
@@ -77,10 +77,15 @@ const UPSTREAMS_RULES: &[(&str, &str, &str)] = &[
     ("servers: ['a:1'], tls: { key: k }", "upstreams.app.tls: \"key\" without \"certificate\"", ""),
     ("servers: ['a:1'], tls: { certificate: k }", "upstreams.app.tls: \"certificate\" without \"key\"", ""),
     ("servers: ['a:1'], tls: true", "upstreams.app.tls: expected a mapping", "found text"),
-    ("servers: ['a:1'], protocol: h2", "upstreams.app: \"protocol\" is not built yet", ""),
-    ("servers: ['a:1'], balance: random", "upstreams.app: \"balance\" is not built yet", ""),
-    ("servers: ['a:1'], health_check: {}", "upstreams.app: \"health_check\" is not built yet", ""),
-    ("servers: ['a:1'], eject: {}", "upstreams.app: \"eject\" is not built yet", ""),
+    ("servers: ['a:1'], protocol: h2", "upstreams.app: ", "add \"tls\", or write h2c"),
+    ("servers: ['a:1'], protocol: h2c, tls: { server_name: a }", "upstreams.app: ", "with \"tls\" write h2"),
+    ("servers: ['a:1'], protocol: http2", "upstreams.app.protocol: ", "found \"http2\""),
+    ("servers: ['a:1'], balance: randm", "upstreams.app.balance: ", "did you mean \"random\"?"),
+    ("servers: ['a:1'], balance: {}", "upstreams.app.balance: \"hash\" is missing", ""),
+    ("servers: ['a:1'], health_check: {}", "upstreams.app.health_check: one of ", "is needed"),
+    ("servers: ['a:1'], health_check: { path: /, tcp: true }", "upstreams.app.health_check: ", "together"),
+    ("servers: ['a:1'], health_check: { path: x }", "upstreams.app.health_check.path: ", "begins with"),
+    ("servers: ['a:1'], eject: { after: 1 }", "upstreams.app.eject: \"for\" is missing", ""),
 ];
 
 #[test]
