@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::auth::stage::{Authorizer, Stages};
 use crate::cli;
-use crate::gateway::{self, StartError};
+use crate::gateway::{self, Start, StartError};
 
 /// A gateway with stages of your own. `examples/custom_stage.rs` is one.
 #[derive(Debug)]
@@ -43,6 +43,6 @@ impl Builder {
     /// # Errors
     /// Every problem of the configuration, or what the machine is not ready for.
     pub fn run(self, file: &Path) -> Result<(), StartError> {
-        gateway::run(file, self.stages)
+        gateway::run(file, self.stages, Start::Afresh)
     }
 }

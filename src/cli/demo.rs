@@ -32,7 +32,7 @@ pub fn demo(arguments: &Arguments) -> Exit {
     let exit = match prepare(&folder, arguments) {
         Ok((file, lines)) => {
             print!("{lines}");
-            super::run::run(&file, Stages::default())
+            super::run::run(&super::run::Arguments { config: file.clone(), take_over: false }, Stages::default())
         }
         Err(what) => {
             eprintln!("the demo cannot be set up: {what}");

@@ -31,7 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve; SIGHUP reloads (all or nothing), SIGTERM drains, SIGUSR2 reopens the access log
-    Run(ConfigFile),
+    Run(run::Arguments),
     /// Load everything and print every problem and warning; exit 0 or 2
     Check(check::Arguments),
     /// Decide on one request, step by step, by the code that serves; exit 0 admitted, 1 refused
@@ -76,7 +76,7 @@ impl From<Exit> for ExitCode {
 pub fn main(stages: Stages) -> ExitCode {
     let arguments = Arguments::parse();
     let exit = match arguments.command {
-        Some(Command::Run(file)) => run::run(&file.config, stages),
+        Some(Command::Run(arguments)) => run::run(&arguments, stages),
         Some(Command::Check(arguments)) => check::check(&arguments, &stages),
         Some(Command::Explain(arguments)) => explain::explain(&arguments, &stages),
         Some(Command::Demo(arguments)) => demo::demo(&arguments),

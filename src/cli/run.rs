@@ -1,16 +1,29 @@
 //! `portcullis run`: serve.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::Exit;
 use crate::auth::stage::Stages;
 use crate::config::counted;
-use crate::gateway::{self, StartError};
+use crate::gateway::{self, Start, StartError};
+
+/// What `run` is told.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The configuration
+    #[arg(short, long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Take the place of the process that serves at `process.upgrade_socket`, without a connection noticing
+    #[arg(long)]
+    pub take_over: bool,
+}
 
 /// Serves until a signal ends the process.
-pub fn run(file: &Path, stages: Stages) -> Exit {
+pub fn run(arguments: &Arguments, stages: Stages) -> Exit {
     log_to_stderr();
-    match gateway::run(file, stages) {
+    let file = &arguments.config;
+    let start = if arguments.take_over { Start::TakeOver } else { Start::Afresh };
+    match gateway::run(file, stages, start) {
         Ok(()) => Exit::Success,
         Err(StartError::Configuration(problems)) => {
             for problem in &problems {

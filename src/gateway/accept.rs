@@ -14,11 +14,11 @@ use pingora_core::protocols::Stream;
 use pingora_core::protocols::tls::SslStream;
 use pingora_core::protocols::tls::server::handshake;
 use pingora_core::tls::ssl::SslAcceptor;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use super::certificates::facts_of;
-use super::client_stream::ClientStream;
+use super::client_stream::{ClientStream, Plaintext};
 use super::connection::Connection;
 use super::drain::OpenConnections;
 use super::live::Live;
@@ -30,8 +30,6 @@ use crate::auth::Scheme;
 use crate::config::schema::{Limits, ProxyProtocol};
 use crate::route::ListenerId;
 
-/// Connections that wait to be accepted; the kernel has its own limit (`net.core.somaxconn`).
-const BACKLOG: u32 = 65_535;
 /// A client that takes longer for its TLS handshake is let go.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long accepting rests when the process has no file left to give.
@@ -66,21 +64,21 @@ pub struct Door {
     listener: ListenerId,
 }
 
-/// Binds a socket.
-pub fn bind(address: SocketAddr, transport: Transport, listener: ListenerId) -> io::Result<Door> {
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(named)?;
-    socket.set_reuseaddr(true).map_err(named)?;
-    socket.bind(address).map_err(named)?;
-    let socket = socket.listen(BACKLOG).map_err(named)?;
-    Ok(Door { address: socket.local_addr().map_err(named)?, socket, transport, listener })
+impl Door {
+    /// Accepts on a socket that listens.
+    pub fn open(socket: std::net::TcpListener, transport: Transport, listener: ListenerId) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        Ok(Self { address, socket: TcpListener::from_std(socket)?, transport, listener })
+    }
 }
 
 /// What all connections share.
 pub struct Hall<A> {
     /// What serves them.
     pub app: Arc<A>,
-    /// Becomes true when the process is to end.
+    /// Becomes true when no more connections are to come in.
+    pub closing: watch::Receiver<bool>,
+    /// Becomes true when those that are idle are to go.
     pub shutdown: watch::Receiver<bool>,
     /// Counts them.
     pub open: Arc<OpenConnections>,
@@ -115,6 +113,7 @@ impl<A> Clone for Hall<A> {
     fn clone(&self) -> Self {
         Self {
             app: Arc::clone(&self.app),
+            closing: self.closing.clone(),
             shutdown: self.shutdown.clone(),
             open: Arc::clone(&self.open),
             metrics: self.metrics.clone(),
@@ -123,19 +122,24 @@ impl<A> Clone for Hall<A> {
     }
 }
 
-/// Accepts connections until the process is to end.
+/// Accepts connections until no more are to come in.
 pub async fn accept<A: ServerApp + Send + Sync + 'static>(door: Door, hall: Hall<A>) {
-    let mut shutdown = hall.shutdown.clone();
+    let mut closing = hall.closing.clone();
     loop {
         let accepted = tokio::select! {
             accepted = door.socket.accept() => accepted,
-            _ = shutdown.wait_for(|ends| *ends) => return,
+            _ = closing.wait_for(|closes| *closes) => return,
         };
         match accepted {
             Ok((stream, client)) => {
+                // Counted before anything else: nobody waits for a connection that is not.
+                let open = hall.open.open();
                 let (hall, transport) = (hall.clone(), door.transport.clone());
                 let caller = Caller { client, address: door.address, listener: door.listener };
-                tokio::spawn(serve(stream, caller, transport, hall));
+                tokio::spawn(async move {
+                    serve(stream, caller, transport, hall).await;
+                    drop(open);
+                });
             }
             Err(error) => rest(&error).await,
         }
@@ -164,7 +168,6 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
     transport: Transport,
     hall: Hall<A>,
 ) {
-    let _open = hall.open.open();
     if let Err(error) = stream.set_nodelay(true) {
         log::debug!("{}: {error}", caller.client);
     }
@@ -204,12 +207,13 @@ async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transp
     match transport {
         Transport::Http1 => {
             let stream = ClientStream::plaintext(stream, caller.client, caller.address);
-            Some(Box::new(WatchedStream::new(stream, Arc::new(connection), metrics)))
+            Some(Box::new(WatchedStream::new(stream, Plaintext::Http1, Arc::new(connection), metrics)))
         }
         Transport::Http1OrHttp2 => {
             let stream = ClientStream::plaintext(stream, caller.client, caller.address);
             let stream = stream.tell_http2(limits.idle_timeout, limits.header_timeout).await.ok()?;
-            Some(Box::new(WatchedStream::new(stream, Arc::new(connection), metrics)))
+            let spoken = stream.spoken();
+            Some(Box::new(WatchedStream::new(stream, spoken, Arc::new(connection), metrics)))
         }
         Transport::Tls(door) => {
             let stream = ClientStream::below_tls(stream, caller.client, caller.address);
@@ -219,7 +223,7 @@ async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transp
             };
             let shown = stream.ssl().peer_certificate();
             connection.certificate = shown.as_ref().and_then(|certificate| facts_of(certificate));
-            Some(Box::new(WatchedStream::new(stream, Arc::new(connection), metrics)))
+            Some(Box::new(WatchedStream::new(stream, Plaintext::Http1, Arc::new(connection), metrics)))
         }
     }
 }

@@ -13,6 +13,9 @@ use super::live::Live;
 use super::metrics::Metrics;
 use crate::keys::{KeySource, Needed};
 
+/// How often a process that takes the place of another looks whether its keys have come.
+const LOOK_FOR_KEYS_EVERY: std::time::Duration = std::time::Duration::from_millis(20);
+
 /// Whether requests should be sent here.
 #[derive(Debug, Default)]
 pub struct Readiness(AtomicBool);
@@ -65,14 +68,26 @@ impl Admin {
         if !self.readiness.is_ready() {
             return waiting("not ready\n".to_owned());
         }
-        let running = self.live.load();
-        let lacking = running.snapshot.key_sources.iter().filter(|source| lacks_first_keys(source));
-        let names: Vec<_> = lacking.map(|source| source.name()).collect();
+        let names = lacking(&self.live);
         if names.is_empty() {
             answer(StatusCode::OK, "text/plain", b"ready\n".to_vec())
         } else {
             waiting(format!("not ready: waiting for the first keys of {}\n", names.join(", ")))
         }
+    }
+}
+
+/// The endpoints whose first keys are waited for.
+fn lacking(live: &Live) -> Vec<String> {
+    let running = live.load();
+    let lacking = running.snapshot.key_sources.iter().filter(|source| lacks_first_keys(source));
+    lacking.map(|source| source.name().to_string()).collect()
+}
+
+/// Waits for the first keys of all endpoints that are waited for.
+pub async fn first_keys(live: &Live) {
+    while !lacking(live).is_empty() {
+        tokio::time::sleep(LOOK_FOR_KEYS_EVERY).await;
     }
 }
 

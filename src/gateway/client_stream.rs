@@ -31,7 +31,7 @@ const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What is spoken on a plaintext connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Plaintext {
+pub enum Plaintext {
     /// HTTP/1.
     Http1,
     /// HTTP/2, with prior knowledge.
@@ -67,6 +67,11 @@ impl ClientStream {
         let writer = BufWriter::with_capacity(WRITE_BUFFER, stream);
         let stream = Buffered::ReadAhead(BufReader::with_capacity(TLS_READ_BUFFER, writer));
         Self { stream, waiting: false, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
+    }
+
+    /// What the client has begun to speak.
+    pub fn spoken(&self) -> Plaintext {
+        self.plaintext
     }
 
     fn writer(&mut self) -> &mut BufWriter<TcpStream> {

@@ -49,6 +49,8 @@ pub struct Proxy {
     pub log: LogSender,
     /// Makes connections for WebSockets, each its own.
     pub websockets: Connector,
+    /// Becomes true when connections are to end with their next answer.
+    pub closing: watch::Receiver<bool>,
     /// Becomes true when the process can wait for WebSockets no longer.
     pub leaving: watch::Receiver<bool>,
 }
@@ -83,7 +85,8 @@ impl ProxyHttp for Proxy {
         let connection = Connection::of(session).cloned();
         if let (Some(listener), Some(connection)) = (listener_of(session, &context.edition), connection) {
             connection.is_at(Stage::Request);
-            let is_last = connection.count_request() >= listener.limits.requests_per_connection;
+            let count = connection.count_request();
+            let is_last = count >= listener.limits.requests_per_connection || *self.closing.borrow();
             if session.get_keepalive().is_some() {
                 session.set_keepalive((!is_last).then_some(listener.limits.idle_timeout.as_secs()));
             }

@@ -1,21 +1,23 @@
 //! How does the process start, listen to signals, and end?
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pingora_core::apps::{HttpServerApp, HttpServerOptions};
+use pingora_core::apps::HttpServerOptions;
 use pingora_core::connectors::http::Connector;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use sd_notify::NotifyState;
 use tokio::sync::watch;
 
 use super::accept::{self, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
-use super::admin::{Admin, Readiness};
-use super::drain::OpenConnections;
+use super::admin::{self, Admin, Readiness};
+use super::drain::{Departure, OpenConnections, Why};
+use super::handover::{Invocation, Predecessor, Successors};
 use super::health;
 use super::inquiry::Inquirer;
 use super::key_fetch;
@@ -23,17 +25,20 @@ use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
 use super::proxy::Proxy;
 use super::reload::{self, Reloader};
+use super::signals::{self, Signals, Succession};
+use super::sockets::{self, Inherited, Kept};
 use super::tls::{Material, TlsDoor};
 use crate::auth::Scheme;
 use crate::auth::stage::Stages;
 use crate::config::schema::{Config, Listener};
 use crate::config::{Problem, counted};
+use crate::route::ListenerId;
 
 /// Attempts for one request, counted by Pingora (docs/pingora.md, T14): one for each server that `retries` allows, and a few
 /// for connections that were kept too long.
 const MOST_ATTEMPTS: usize = 16;
-/// The last part of a shutdown: WebSockets are told to go.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the first keys may take, of a process that takes the place of another.
+const FIRST_KEYS: Duration = Duration::from_secs(30);
 /// How long an HTTP/2 connection may be idle; Pingora has one time for all listeners.
 const HTTP2_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 
@@ -59,8 +64,17 @@ fn machine(error: impl fmt::Display) -> StartError {
     StartError::Machine(error.to_string())
 }
 
+/// How a process comes to its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It is the first.
+    Afresh,
+    /// Another one serves, and goes when this one is ready.
+    TakeOver,
+}
+
 /// Serves until a signal ends it.
-pub fn run(file: &Path, stages: Stages) -> Result<(), StartError> {
+pub fn run(file: &Path, stages: Stages, start: Start) -> Result<(), StartError> {
     let metrics = Metrics::new().map_err(machine)?;
     let Loaded { edition, config, problems, warnings } = live::load(file, None, &metrics, &stages);
     for warning in &warnings {
@@ -69,87 +83,150 @@ pub fn run(file: &Path, stages: Stages) -> Result<(), StartError> {
     let Some(edition) = edition else {
         return Err(StartError::Configuration(problems));
     };
+    let inherited = Inherited::from_systemd().map_err(machine)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if config.process.threads > 0 {
         runtime.worker_threads(config.process.threads);
     }
     let runtime = runtime.enable_all().thread_name("portcullis").build().map_err(machine)?;
     let log = AccessLog::open(&config.access_log.to).map_err(machine)?;
-    let served = runtime.block_on(serve(file, &config, edition, metrics, log.sender(), stages));
+    let before = Before { start, inherited };
+    let served = runtime.block_on(serve(file, &config, edition, (metrics, log.sender(), stages), before));
     runtime.shutdown_timeout(Duration::from_millis(100));
     log.close();
     served
+}
+
+/// What was there before this process.
+struct Before {
+    start: Start,
+    inherited: Inherited,
+}
+
+impl Before {
+    /// The process whose place is taken, and all sockets that listen already.
+    fn meet(self, config: &Config) -> Result<(Option<Predecessor>, Inherited), StartError> {
+        if self.start == Start::Afresh {
+            return Ok((None, self.inherited));
+        }
+        let Some(path) = &config.process.upgrade_socket else {
+            return Err(machine("a place can be taken over only with \"process.upgrade_socket\""));
+        };
+        let met = Predecessor::at(path);
+        let (predecessor, inherited) =
+            met.map_err(|error| machine(format!("no place to take over at {}: {error}", path.display())))?;
+        Ok((Some(predecessor), inherited))
+    }
 }
 
 async fn serve(
     file: &Path,
     config: &Config,
     edition: Edition,
-    metrics: Metrics,
-    log: LogSender,
-    stages: Stages,
+    (metrics, log, stages): (Metrics, LogSender, Stages),
+    before: Before,
 ) -> Result<(), StartError> {
     let signals = Signals::listen().map_err(machine)?;
     // Everything that can fail is done before anything is served.
-    let Doors { doors, tls } = Doors::bind(config)?;
-    let admin_door = admin_door(config)?;
+    let (predecessor, inherited) = before.meet(config)?;
+    let Doors { doors, admin, tls, kept } = Doors::open(config, inherited)?;
     reload::look_up(&edition.pools).await;
 
     let live = Arc::new(Live::from_pointee(edition));
-    let (leaving, leave) = watch::channel(false);
-    let proxy = Proxy {
+    let departure =
+        Departure::new(config.process.shutdown_timeout, OpenConnections::shown_by(metrics.connections.clone()));
+    let proxy = Arc::new(http_proxy_of(Proxy {
         live: Arc::clone(&live),
         metrics: metrics.clone(),
         inquirer: Inquirer::new(metrics.clone()),
         log: log.clone(),
         websockets: Connector::new(None),
-        leaving: leave,
-    };
-    let proxy = Arc::new(http_proxy_of(proxy));
-    let (shutdown, ends) = watch::channel(false);
-    let open = Arc::new(OpenConnections::shown_by(metrics.connections.clone()));
+        closing: departure.closing.subscribe(),
+        leaving: departure.leaving.subscribe(),
+    }));
     let hall = Hall {
         app: Arc::clone(&proxy),
-        shutdown: ends,
-        open: Arc::clone(&open),
+        closing: departure.closing.subscribe(),
+        shutdown: departure.shutdown.subscribe(),
+        open: Arc::clone(&departure.open),
         metrics: metrics.clone(),
         live: Some(Arc::clone(&live)),
     };
-    for door in doors {
-        tokio::spawn(accept::accept(door, hall.clone()));
-    }
+    let accepting = doors.into_iter().map(|door| tokio::spawn(accept::accept(door, hall.clone())));
+    let accepting: Vec<_> = accepting.collect();
     let readiness = Arc::new(Readiness::default());
-    if let Some(door) = admin_door {
-        tokio::spawn(serve_operators(door, metrics.clone(), Arc::clone(&readiness), Arc::clone(&live)));
+    if let Some(door) = admin {
+        let app =
+            Arc::new(Admin { metrics: metrics.clone(), readiness: Arc::clone(&readiness), live: Arc::clone(&live) });
+        let closing = departure.handed_over.subscribe();
+        tokio::spawn(serve_operators(door, app, closing));
     }
     let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), tls, metrics, stages });
-    let watching = Arc::clone(&reloader);
+    keep_watch(&reloader);
+    let successors = successors(config, predecessor, kept, &reloader).await?;
+    readiness.begin();
+    log::info!("ready");
+    tell_systemd(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
+    let why = signals.obey(&reloader, &log, successors).await;
+    if why == Why::Ended {
+        tell_systemd(&[NotifyState::Stopping]);
+        readiness.end();
+    }
+    departure.leave(why, accepting, &proxy, signals::ended()).await;
+    Ok(())
+}
+
+/// Everything that goes on beside the requests.
+fn keep_watch(reloader: &Arc<Reloader>) {
+    let watching = Arc::clone(reloader);
     tokio::spawn(async move {
         let fresh = key_fetch::keep_fresh(&watching.live, &watching.metrics);
         tokio::join!(watching.watch_key_files(), watching.watch_certificates(), watching.watch_names(), fresh)
     });
-
     health::begin(&reloader.live.load().pools, &reloader.metrics);
-    readiness.begin();
-    log::info!("ready");
-    signals.obey(&reloader, &log).await;
-    readiness.end();
-    drain(&shutdown, &leaving, &proxy, &open, config.process.shutdown_timeout).await;
-    Ok(())
 }
 
-fn admin_door(config: &Config) -> Result<Option<Door>, StartError> {
-    let Some(address) = &config.admin else { return Ok(None) };
-    let door = accept::bind(address.value, Transport::Http1, 0).map_err(machine)?;
-    log::info!("admin listening on http://{}", door.address);
-    Ok(Some(door))
+/// Takes the place of the process before us, and waits for the one after us.
+async fn successors(
+    config: &Config,
+    predecessor: Option<Predecessor>,
+    kept: Vec<Kept>,
+    reloader: &Reloader,
+) -> Result<Succession, StartError> {
+    if predecessor.is_some() {
+        // Whom the process before us can judge, we can.
+        let ready = tokio::time::timeout(FIRST_KEYS, admin::first_keys(&reloader.live)).await;
+        ready.map_err(|_| machine("the first keys have not come: the running process goes on"))?;
+    }
+    let succession = match &config.process.upgrade_socket {
+        None => Succession::Impossible,
+        Some(path) => {
+            let successors = Successors::at(path).map_err(|error| machine(format!("{}: {error}", path.display())))?;
+            let own = Arc::new(Invocation::own().map_err(machine)?);
+            Succession::Possible(own, tokio::task::spawn_blocking(move || successors.wait_for_one(&kept)))
+        }
+    };
+    if let Some(predecessor) = predecessor {
+        predecessor.may_go().map_err(|error| machine(format!("the process before us is gone: {error}")))?;
+        log::info!("process {} took the place of the process before us", std::process::id());
+    }
+    Ok(succession)
 }
 
-/// Answers operators until the process ends. Their connections are not waited for.
-async fn serve_operators(door: Door, metrics: Metrics, readiness: Arc<Readiness>, live: Arc<Live>) {
-    let (_never, ends) = watch::channel(false);
-    let app = Arc::new(Admin { metrics: metrics.clone(), readiness, live });
-    accept::accept(door, Hall { app, shutdown: ends, open: Arc::default(), metrics, live: None }).await;
+/// Without systemd nobody is told.
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        log::warn!("systemd could not be told: {error}");
+    }
+}
+
+/// Answers operators. Their connections are not waited for.
+async fn serve_operators(door: Door, app: Arc<Admin>, closing: watch::Receiver<bool>) {
+    let (_never, shutdown) = watch::channel(false);
+    let metrics = app.metrics.clone();
+    accept::accept(door, Hall { app, closing, shutdown, open: Arc::default(), metrics, live: None }).await;
+    // What has come in is answered for as long as the process lives.
+    std::future::pending::<()>().await;
 }
 
 fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
@@ -164,17 +241,19 @@ fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
     proxy
 }
 
-/// The listeners, bound: the sockets, and what accepts handshakes.
+/// The listeners: the sockets, what accepts handshakes, and what the process after us will ask for.
 #[derive(Default)]
 struct Doors {
     doors: Vec<Door>,
+    admin: Option<Door>,
     tls: Vec<Option<Arc<TlsDoor>>>,
+    kept: Vec<Kept>,
 }
 
 impl Doors {
-    /// Binds every listener; none of them is served before all are bound.
-    fn bind(config: &Config) -> Result<Self, StartError> {
-        let mut bound = Self::default();
+    /// Opens every listener; none of them is served before all are open.
+    fn open(config: &Config, mut inherited: Inherited) -> Result<Self, StartError> {
+        let mut open = Self::default();
         for (place, listener) in config.listeners.iter().enumerate() {
             let tls = tls_door(listener)?;
             let (transport, scheme) = match &tls {
@@ -182,12 +261,32 @@ impl Doors {
                 None if listener.http2 == Some(true) => (Transport::Http1OrHttp2, Scheme::Http),
                 None => (Transport::Http1, Scheme::Http),
             };
-            let door = accept::bind(listener.address.value, transport, place).map_err(machine)?;
+            let door = open.door(listener.address.value, transport, place, &mut inherited)?;
             log::info!("listening on {}://{}", scheme.as_str(), door.address);
-            bound.doors.push(door);
-            bound.tls.push(tls);
+            open.doors.push(door);
+            open.tls.push(tls);
         }
-        Ok(bound)
+        if let Some(address) = &config.admin {
+            let door = open.door(address.value, Transport::Http1, 0, &mut inherited)?;
+            log::info!("admin listening on http://{}", door.address);
+            open.admin = Some(door);
+        }
+        for address in inherited.unused() {
+            log::warn!("the socket {address} was given to us, and no listener has its address: it is closed");
+        }
+        Ok(open)
+    }
+
+    fn door(
+        &mut self,
+        address: SocketAddr,
+        transport: Transport,
+        listener: ListenerId,
+        inherited: &mut Inherited,
+    ) -> Result<Door, StartError> {
+        let socket = inherited.take(address).map_err(machine)?;
+        self.kept.push(sockets::kept(address, &socket).map_err(machine)?);
+        Door::open(socket, transport, listener).map_err(machine)
     }
 }
 
@@ -195,56 +294,4 @@ fn tls_door(listener: &Listener) -> Result<Option<Arc<TlsDoor>>, StartError> {
     let Some(material) = Material::of(listener) else { return Ok(None) };
     let door = material.and_then(|material| TlsDoor::new(material, Instant::now()));
     door.map(|door| Some(Arc::new(door))).map_err(StartError::Configuration)
-}
-
-/// Accepts nothing more, lets go of idle connections, and waits for the others: no longer than they need.
-async fn drain(
-    shutdown: &watch::Sender<bool>,
-    leaving: &watch::Sender<bool>,
-    proxy: &HttpProxy<Proxy>,
-    open: &OpenConnections,
-    most: Duration,
-) {
-    log::info!("shutting down: {} connections are open", open.count());
-    shutdown.send_replace(true);
-    proxy.http_cleanup().await;
-    if tokio::time::timeout(most.saturating_sub(GOODBYE), open.closed()).await.is_err() {
-        leaving.send_replace(true);
-        if tokio::time::timeout(GOODBYE.min(most), open.closed()).await.is_err() {
-            log::warn!("{} connections were still open after {most:?} and are cut", open.count());
-            return;
-        }
-    }
-    log::info!("every request was served");
-}
-
-/// The signals that the process understands.
-struct Signals {
-    reload: Signal,
-    reopen: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            reload: signal(SignalKind::hangup())?,
-            reopen: signal(SignalKind::user_defined2())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Obeys signals until one ends the process.
-    async fn obey(mut self, reloader: &Reloader, log: &LogSender) {
-        loop {
-            tokio::select! {
-                _ = self.reload.recv() => reloader.reload().await,
-                _ = self.reopen.recv() => log.reopen(),
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-            }
-        }
-    }
 }

@@ -19,6 +19,7 @@ use pingora_core::protocols::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::client_stream::Plaintext as Spoken;
 use super::connection::{Connection, Stage};
 use super::metrics::Metrics;
 
@@ -48,8 +49,8 @@ enum Speaks {
 
 impl<S: IO> WatchedStream<S> {
     /// Watches a connection.
-    pub fn new(stream: S, connection: Arc<Connection>, metrics: Metrics) -> Self {
-        let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
+    pub fn new(stream: S, spoken: Spoken, connection: Arc<Connection>, metrics: Metrics) -> Self {
+        let is_http2 = spoken == Spoken::Http2 || stream.selected_alpn_proto() == Some(ALPN::H2);
         let speaks = if is_http2 { Speaks::Http2(HTTP2_PREFACE) } else { Speaks::Http1 };
         let digest = connection.digest();
         Self { stream, connection, digest, speaks, deadline: None, metrics }

@@ -176,3 +176,18 @@ fn a_token_over_the_limit_of_its_listener_is_refused_though_another_listener_too
     assert_eq!((refused.status, gateway.reason_of(&refused).as_str()), (401, "token_too_large"));
     assert_eq!(ask(1, &issuer.token_of("alice")).status, 200);
 }
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a client that waits is what is tested")]
+fn a_connection_of_http2_that_waits_for_its_first_request_is_no_slow_head() {
+    let app = Upstream::echo();
+    let gateway = limited("header_timeout: 300ms", &app);
+    let mut client = gateway.client();
+    client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    thread::sleep(Duration::from_millis(700));
+    client.send(b"\0\0\x08\x06\0\0\0\0\0portcull");
+    let mut heard = Vec::new();
+    let _ = client.raw_until(&mut heard, b"portcull");
+    assert_eq!(gateway.metrics().sum("portcullis_late_heads_total", &[]), 0.0);
+    assert!(heard.ends_with(b"portcull"), "the ping is answered");
+}

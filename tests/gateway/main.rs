@@ -36,5 +36,6 @@ mod targets;
 mod tenants;
 mod tls;
 mod trusted_proxies;
+mod upgrade;
 mod websocket;
 mod wrong_hands;

@@ -8,9 +8,6 @@ use super::super::suggest::{did_you_mean, suggest};
 use super::scalar::{count, duration, file, located_text, socket_address};
 use super::{Decoder, Section, Value};
 
-/// Keys of `process` that are part of the language and not built yet.
-const NOT_BUILT: &[&str] = &["upgrade_socket"];
-
 /// Far more than any machine has cores; a slip beyond it would only exhaust the memory at start.
 const MOST_THREADS: u64 = 1024;
 
@@ -66,9 +63,11 @@ pub(super) fn process(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Pr
     let usual = Process::default();
     let threads = section.optional("threads", decoder, count(0..=MOST_THREADS));
     let shutdown_timeout = section.optional("shutdown_timeout", decoder, duration);
-    section.close(NOT_BUILT, decoder);
+    let upgrade_socket = section.optional("upgrade_socket", decoder, file);
+    section.close(&[], decoder);
     Some(Process {
         threads: threads.unwrap_or(usual.threads),
         shutdown_timeout: shutdown_timeout.unwrap_or(usual.shutdown_timeout),
+        upgrade_socket,
     })
 }

@@ -45,10 +45,12 @@ pub struct Process {
     pub threads: usize,
     /// How long requests in flight may take to end after SIGTERM.
     pub shutdown_timeout: Duration,
+    /// Where a new process asks for the place of this one; `None`: it cannot.
+    pub upgrade_socket: Option<Located<PathBuf>>,
 }
 
 impl Default for Process {
     fn default() -> Self {
-        Self { threads: 0, shutdown_timeout: Duration::from_secs(30) }
+        Self { threads: 0, shutdown_timeout: Duration::from_secs(30), upgrade_socket: None }
     }
 }

@@ -172,6 +172,16 @@ impl Client {
         self.wire.body(framing(head, "GET"), each).map(drop)
     }
 
+    /// Reads octets as they come, up to these.
+    pub fn raw_until(&mut self, heard: &mut Vec<u8>, end: &[u8]) -> io::Result<()> {
+        let mut octet = [0];
+        while !heard.ends_with(end) {
+            self.wire.stream.read_exact(&mut octet)?;
+            heard.extend_from_slice(&octet);
+        }
+        Ok(())
+    }
+
     /// Waits until the gateway closes the connection; fails if it says anything first.
     pub fn expect_close(&mut self) {
         let mut octets = Vec::new();

@@ -41,7 +41,7 @@ const THE_PROCESS_RULES: &[(&str, &str, &str)] = &[
     ("process: { threads: -1 }", "process.threads: ", "from 0 to 1024"),
     ("process: { threads: 2000000 }", "process.threads: ", "from 0 to 1024"),
     ("process: { shutdown_timeout: 30 }", "process.shutdown_timeout: ", "write 30s"),
-    ("process: { upgrade_socket: /run/x }", "process: \"upgrade_socket\" is not built yet", ""),
+    ("process: { upgrade_socket: '' }", "process.upgrade_socket: ", "found empty text"),
     ("process: { thread: 3 }", "process: unknown key \"thread\"; did you mean \"threads\"?", ""),
 ];
 
