@@ -64,6 +64,7 @@ fn material() -> tempfile::TempDir {
     write("tls.crt", &certificate.build().to_pem().unwrap());
     write("tls.key", &key.private_key_to_pem_pkcs8().unwrap());
     let jwk = signing_key::generate(JwsAlgorithm::Rs256, "1").unwrap().jwk;
+    write("jwt.pub", &key.public_key_to_pem().unwrap());
     write("site.jwks", jwk.to_string().as_bytes());
     let group = openssl::ec::EcGroup::from_curve_name(openssl::nid::Nid::X9_62_PRIME256V1).unwrap();
     let decryption = openssl::ec::EcKey::generate(&group).and_then(openssl::pkey::PKey::from_ec_key).unwrap();
@@ -84,6 +85,7 @@ fn every_example_loads() {
         "CERT" => file("tls.crt"),
         "KEY" => file("tls.key"),
         "JWKS" => file("site.jwks"),
+        "JWT_PUB" => file("jwt.pub"),
         "DECRYPTION_KEY" => file("decryption.pem"),
         "PARTNER_SECRET" => Some("00112233445566778899aabbccddeeff".repeat(2)),
         _ => None,

@@ -26,8 +26,8 @@ pub use forward_auth::{ForwardAuth, OnDenied};
 pub use keys::{KeyFile, KeyOrigin, KeySet, KeySource, RemoteKeys, Required, SecretEncoding, WeakKeys};
 pub use listener::{Limits, Listener, ProxyProtocol, RedirectToHttps};
 pub use location::{
-    Access, Action, Basic, CloseAtExpiry, EncodedSlash, ForwardPassword, Limit, Location, Match, NoToken, PathMatch,
-    WebSocket,
+    Access, Action, Basic, CloseAtExpiry, Coding, EncodedSlash, ForwardPassword, Limit, Location, Match, NoToken,
+    PathMatch, WebSocket,
 };
 pub use process::{AccessLog, LogFormat, LogTarget, Process};
 pub use realm::{

@@ -8,10 +8,12 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
     SET_COOKIE, VARY, WWW_AUTHENTICATE,
 };
+use pingora_core::protocols::http::HttpTask;
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::Session;
 
 use super::cors;
+use super::grpc;
 use super::headers::{X_REQUEST_ID, rendered};
 use super::page_load::{DEPENDS_ON, is_page_load, prefers_json};
 use crate::auth::challenge::Challenge;
@@ -78,6 +80,9 @@ impl OwnAnswer {
         request: &RequestHeader,
         facts: &Facts<'_>,
     ) -> pingora_core::Result<Self> {
+        if grpc::is_grpc(request) {
+            return grpc::refusal(denial).map(Self::bodiless);
+        }
         let custom = answers.get(denial.status);
         let configured = custom.and_then(|custom| custom.browser.as_ref());
         let said = denial.said.as_deref();
@@ -182,6 +187,11 @@ impl OwnAnswer {
             session.set_keepalive(None);
         }
         let bodiless = session.req_header().method == Method::HEAD || self.body.is_empty();
+        if bodiless && session.is_http2() {
+            // The stream ends with the head: clients of gRPC take no empty frame after trailers.
+            let head = HttpTask::Header(Box::new(self.head), true);
+            return session.as_mut().response_duplex_vec(vec![head]).await.map(drop);
+        }
         session.write_response_header(Box::new(self.head), bodiless).await?;
         if !bodiless {
             session.write_response_body(Some(self.body), true).await?;

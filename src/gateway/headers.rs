@@ -35,6 +35,8 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The header that carries the id of a request.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Octets of a request's head, as HTTP/1.1 would write it.
 pub fn size(head: &RequestHeader) -> usize {
@@ -109,7 +111,43 @@ pub fn set_forwarded(head: &mut RequestHeader, forwarded: &Forwarded<'_>) -> pin
     if !forwarded.authority.is_empty() {
         head.insert_header(X_FORWARDED_HOST, forwarded.authority)?;
     }
-    head.insert_header(X_REQUEST_ID, forwarded.request_id)
+    head.insert_header(X_REQUEST_ID, forwarded.request_id)?;
+    set_trace(head, forwarded.request_id)
+}
+
+/// The trace that a request belongs to (W3C Trace Context §3.2) goes on; a request without one begins its own, which has the
+/// request's id if that can be one.
+fn set_trace(head: &mut RequestHeader, request_id: &str) -> pingora_core::Result<()> {
+    let mut said = head.headers.get_all(&TRACEPARENT).iter();
+    if let (Some(said), None) = (said.next(), said.next())
+        && is_traceparent(said.as_bytes())
+    {
+        return Ok(());
+    }
+    head.remove_header(&TRACESTATE);
+    let is_id = request_id.len() == 32 && request_id.bytes().all(is_lower_hex) && request_id.bytes().any(|o| o != b'0');
+    let trace = if is_id { request_id.to_owned() } else { format!("{:032x}", fastrand::u128(1..)) };
+    head.insert_header(TRACEPARENT, format!("00-{trace}-{:016x}-01", fastrand::u64(1..)))
+}
+
+/// `00-` trace `-` parent `-` flags; neither of the two is all zeros. Later versions may add to it.
+fn is_traceparent(said: &[u8]) -> bool {
+    let part = |from: usize, to: usize| said.get(from..to).unwrap_or_default();
+    let is_hex = |octets: &[u8]| !octets.is_empty() && octets.iter().copied().all(is_lower_hex);
+    let is_id = |octets: &[u8]| is_hex(octets) && octets.iter().any(|octet| *octet != b'0');
+    let dashes = [2, 35, 52].iter().all(|place| said.get(*place) == Some(&b'-'));
+    let is_whole = said.len() == 55 || (said.len() > 55 && part(0, 2) != b"00" && said.get(55) == Some(&b'-'));
+    dashes
+        && is_whole
+        && is_hex(part(0, 2))
+        && part(0, 2) != b"ff"
+        && is_id(part(3, 35))
+        && is_id(part(36, 52))
+        && is_hex(part(53, 55))
+}
+
+fn is_lower_hex(octet: u8) -> bool {
+    matches!(octet, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// Says who the caller is: the last word on these names, after every other edit.

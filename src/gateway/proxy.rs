@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use super::access_log::LogSender;
 use super::answer;
 use super::balance::Wanted;
+use super::compression;
 use super::connection::{Connection, Stage, client_of, listener_of, scheme_of};
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
@@ -33,6 +34,7 @@ use super::pool::Choice;
 use super::websocket;
 use crate::auth::Denial;
 use crate::auth::trace::NoTrace;
+use crate::snapshot::Coding;
 
 /// How long a client may keep us waiting while we write to it.
 const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -213,7 +215,21 @@ impl ProxyHttp for Proxy {
         upstream: &mut RequestHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        outbound::for_upstream(&self.arrival(session, context)?, upstream, context)
+        outbound::for_upstream(&self.arrival(session, context)?, upstream, context)?;
+        let codings = context.progress.location().map_or(&[] as &[Coding], |location| &location.compress);
+        compression::choose(codings, session, upstream)
+    }
+
+    /// Before Pingora compresses, and sooner than any other hook sees the answer.
+    async fn adjust_upstream_modules(
+        &self,
+        session: &mut Session,
+        response: &ResponseHeader,
+        _: bool,
+        _: &mut RequestContext,
+    ) -> Result<()> {
+        compression::spare(session, response);
+        Ok(())
     }
 
     async fn upstream_response_filter(

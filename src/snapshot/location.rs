@@ -10,7 +10,7 @@ use super::response::{Answers, Fixed, ResponseHeaders};
 use crate::auth::Gate;
 use crate::auth::credential::TokenSource;
 use crate::auth::expression::template::Template;
-pub use crate::config::schema::{CloseAtExpiry, WebSocket};
+pub use crate::config::schema::{CloseAtExpiry, Coding, WebSocket};
 
 /// A compiled location.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct Location {
     pub cors: Option<Cors>,
     /// How often one caller may ask.
     pub limit: Option<Limit>,
+    /// Codings that answers are compressed with.
+    pub compress: Vec<Coding>,
     /// Whether WebSockets are opened.
     pub websocket: WebSocket,
     /// Whether a connection outlives the token that opened it.

@@ -24,7 +24,7 @@ pub use compile::{Compiled, Environment, compile, key_source_name};
 pub use cors::{Cors, Credentials, Origins};
 pub use limit::{Allowance, Counts, Limit, Rate};
 pub use location::{
-    Action, CloseAtExpiry, EncodedSlash, HeaderEdit, Location, Methods, Redirect, TokenRemoval, WebSocket,
+    Action, CloseAtExpiry, Coding, EncodedSlash, HeaderEdit, Location, Methods, Redirect, TokenRemoval, WebSocket,
 };
 pub use response::{Answers, CustomAnswer, Fixed, ResponseHeaders};
 pub use upstream::{ClientIdentity, ServerSpec, TlsSpec, UpstreamSpec};

@@ -223,3 +223,25 @@ fn tokens_go_on_as_the_realm_says() {
     let target = format!("/open?token={token}&b");
     assert_eq!(seen(&Request::get(&target)).0, format!("GET {target} HTTP/1.1"));
 }
+
+#[test]
+fn a_trace_goes_on_and_a_request_without_one_begins_its_own() {
+    let app = Upstream::echo();
+    let gateway = Gateway::start(&format!(
+        "{PLAIN}upstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: public, upstream: app }}]\n",
+        app.address()
+    ));
+    let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    gateway.send(&Request::get("/").header("traceparent", given).header("tracestate", "a=1"));
+    assert_eq!((app.last().head.value("traceparent"), app.last().head.value("tracestate")), (Some(given), Some("a=1")));
+    let zeros = "00-00000000000000000000000000000000-00f067aa0ba902b7-00";
+    for bad in ["", "nonsense", zeros, "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"] {
+        let answer = gateway.send(&Request::get("/").header("traceparent", bad).header("tracestate", "a=1"));
+        let head = app.last().head;
+        let trace = head.value("traceparent").unwrap();
+        assert_eq!(trace.len(), 55, "{trace}");
+        assert_eq!(&trace[3..35], answer.header("x-request-id").unwrap(), "the trace has the request's id");
+        assert_eq!(head.value("tracestate"), None);
+    }
+}

@@ -1,19 +1,16 @@
 //! Which request goes where, and who may send it?
 
-use super::super::schema::{Access, CloseAtExpiry, EncodedSlash, Location, Match, PathMatch, WebSocket};
+use super::super::schema::{Access, CloseAtExpiry, Coding, EncodedSlash, Location, Match, PathMatch, WebSocket};
 use super::access::access;
 use super::action::action;
 use super::cors::cors;
 use super::headers;
 use super::limit::limit;
-use super::list::{list, methods};
+use super::list::{list, methods, some};
 use super::matcher::matcher;
 use super::responses::responses;
 use super::scalar::{boolean, located, request_path, word};
 use super::{Decoder, Section, Value};
-
-/// Keys of a location that are part of the language and not built yet.
-pub(super) const NOT_BUILT: &[&str] = &["compress"];
 
 const NOBODY_NAMED: &str = "every location says who may enter: add \"access: public\" or a realm";
 
@@ -54,8 +51,9 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
         Some(false) | None => CloseAtExpiry::No,
     };
     let responses = section.optional("responses", decoder, responses);
+    let compress = section.optional("compress", decoder, compress).unwrap_or_default();
     let place = section.place();
-    section.close(NOT_BUILT, decoder);
+    section.close(&[], decoder);
     let matcher = matcher.unwrap_or_else(|| Match::broken(place.clone()));
     Some(Location {
         place,
@@ -70,10 +68,20 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
         encoded_slash: encoded_slash.unwrap_or(EncodedSlash::Refuse),
         cors,
         limit,
+        compress,
         websocket,
         close_at_expiry,
         responses: responses.unwrap_or_default(),
     })
+}
+
+/// `off`, or the codings in the order of preference.
+fn compress(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec<Coding>> {
+    if value.scalar() == Some("off") {
+        return Some(Vec::new());
+    }
+    let codings = [("zstd", Coding::Zstd), ("br", Coding::Brotli), ("gzip", Coding::Gzip)];
+    some("write \"off\" to compress nothing", value, decoder, |value, decoder| word(&codings)(value, decoder))
 }
 
 fn refuse_without_prefix(value: &Value<'_>, matcher: Option<&Match>, decoder: &mut Decoder<'_>) {

@@ -36,12 +36,25 @@ pub struct Location {
     pub cors: Option<Cors>,
     /// How often one caller may ask; `None`: as often as it likes.
     pub limit: Option<Limit>,
+    /// Codings that answers are compressed with, the first that the client takes; empty: none.
+    pub compress: Vec<Coding>,
     /// Whether WebSockets are opened.
     pub websocket: WebSocket,
     /// Whether a connection outlives the token that opened it.
     pub close_at_expiry: CloseAtExpiry,
     /// What the gateway's own answers look like here.
     pub responses: Vec<CustomResponse>,
+}
+
+/// A content coding (RFC 9110 §8.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 8878.
+    Zstd,
+    /// RFC 7932.
+    Brotli,
+    /// RFC 1952.
+    Gzip,
 }
 
 /// `websocket`: whether WebSockets are opened.

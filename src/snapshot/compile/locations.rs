@@ -121,6 +121,7 @@ impl Compiler<'_> {
         let limit = written.limit.as_ref().map(|limit| self.limit(limit, &name(written), known));
         Some(Location {
             limit: limit.flatten(),
+            compress: written.compress.clone(),
             websocket: written.websocket,
             close_at_expiry: written.close_at_expiry,
             name: name(written).into(),

@@ -4,6 +4,7 @@ use http::Method;
 
 use super::super::super::schema::{Action, Content, EncodedSlash, Location, PathMatch};
 use super::{good, loaded, refused};
+use crate::config::schema::Coding;
 
 fn file(location: &str) -> String {
     format!("locations: [{{ {location} }}]\n")
@@ -159,10 +160,16 @@ fn every_location_says_who_may_enter() {
 }
 
 #[test]
-fn what_is_not_built_yet_is_said() {
-    for key in super::super::locations::NOT_BUILT {
-        let words = format!("locations[0]: \"{key}\" is not built yet");
-        refused(&file(&format!("match: {{ prefix: / }}, access: public, echo: true, {key}: x")), &words, "");
+fn codings_are_a_list_or_off() {
+    let codings = |text: &str| {
+        let config = good(&file(&format!("match: {{ prefix: / }}, access: public, echo: true, compress: {text}")));
+        config.locations[0].compress.clone()
+    };
+    assert_eq!(codings("[zstd, br, gzip]"), [Coding::Zstd, Coding::Brotli, Coding::Gzip]);
+    assert!(codings("off").is_empty());
+    for (text, words) in [("[]", "write \"off\""), ("[deflate]", "found \"deflate\""), ("gzip", "a list")] {
+        let text = file(&format!("match: {{ prefix: / }}, access: public, echo: true, compress: {text}"));
+        refused(&text, "locations[0].compress", words);
     }
 }
 
