@@ -86,6 +86,7 @@ fn every_example_loads() {
         "KEY" => file("tls.key"),
         "JWKS" => file("site.jwks"),
         "JWT_PUB" => file("jwt.pub"),
+        "PARTNERS" => file("tls.crt"),
         "DECRYPTION_KEY" => file("decryption.pem"),
         "PARTNER_SECRET" => Some("00112233445566778899aabbccddeeff".repeat(2)),
         _ => None,
