@@ -82,7 +82,7 @@ pub(super) fn config(root: &Node, decoder: &mut Decoder<'_>) -> Config {
     if !section.has("locations") && !only_redirects {
         decoder.warning(section.place(), locations::NOTHING_SERVED);
     }
-    section.close(&[], decoder);
+    section.close(decoder);
     config
 }
 

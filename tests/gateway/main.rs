@@ -41,4 +41,5 @@ mod tls;
 mod trusted_proxies;
 mod upgrade;
 mod websocket;
+mod websocket_cases;
 mod wrong_hands;

@@ -84,7 +84,7 @@ fn tree(value: &Value<'_>, above: Above, decoder: &mut Decoder<'_>) -> Access {
         }
     });
     section.allow("optional");
-    section.close(&[], decoder);
+    section.close(decoder);
     access.unwrap_or(Access::Broken)
 }
 
@@ -111,7 +111,7 @@ fn basic(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Basic> {
     let users = section.required("users", decoder, file);
     let challenge = section.optional("challenge", decoder, located_text);
     let forward = section.optional("forward_password", decoder, boolean);
-    section.close(&[], decoder);
+    section.close(decoder);
     let forward_password = if forward == Some(true) { ForwardPassword::Yes } else { ForwardPassword::No };
     Some(Basic { users: users?, challenge, forward_password })
 }

@@ -56,7 +56,7 @@ fn respond(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Action> {
             None
         }
     };
-    section.close(&[], decoder);
+    section.close(decoder);
     action
 }
 
@@ -78,7 +78,7 @@ fn redirect(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Action> {
         None => Some(302),
     };
     let to = section.required("to", decoder, located_text);
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(Action::Redirect { status: status?, to: to? })
 }
 

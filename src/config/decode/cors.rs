@@ -22,7 +22,7 @@ pub(super) fn cors(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Cors>
         let text = "\"credentials: true\" for any origin would let every page act as the user: name the origins";
         decoder.problem(section.place_of_key("credentials"), text);
     }
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(Cors {
         origins: origins?,
         methods,

@@ -25,7 +25,7 @@ pub(super) fn services(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<V
         if let Some(mut section) = Section::open(value, decoder) {
             call(&mut service, &mut section, decoder);
             outcome(&mut service, &mut section, decoder);
-            section.close(&[], decoder);
+            section.close(decoder);
         }
         service
     })

@@ -79,7 +79,7 @@ fn source(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<KeySource> {
     let kid = section.optional("kid", decoder, text);
     let weak = section.optional("dangerously_allow_weak", decoder, boolean);
     let place = section.place();
-    section.close(&[], decoder);
+    section.close(decoder);
     let (origin, value) = chosen?;
     Some(KeySource {
         place,

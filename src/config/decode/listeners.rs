@@ -67,7 +67,7 @@ fn listener(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Listener> {
         decoder.problem(section.place_of_key("proxy_protocol"), words);
     }
     let place = section.place();
-    section.close(&[], decoder);
+    section.close(decoder);
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let address = address.unwrap_or_else(|| Located::new(nowhere, place.clone()));
     Some(Listener { place, name, address, http2, redirect_to_https, tls, trusted_proxies, proxy_protocol, limits })
@@ -90,7 +90,7 @@ fn limits(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Limits> {
             .unwrap_or(usual.requests_per_connection),
         token_size: section.optional("token_size", decoder, size).unwrap_or(usual.token_size),
     };
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(limits)
 }
 
@@ -113,7 +113,7 @@ fn redirect_to_https(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Red
     let except = section.optional("except", decoder, |value, decoder| {
         list(value, decoder, |item, decoder| located(request_path)(item, decoder))
     });
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(RedirectToHttps {
         status: status.unwrap_or(301),
         port: port.unwrap_or(443),

@@ -53,7 +53,7 @@ fn location(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Location> {
     let responses = section.optional("responses", decoder, responses);
     let compress = section.optional("compress", decoder, compress).unwrap_or_default();
     let place = section.place();
-    section.close(&[], decoder);
+    section.close(decoder);
     let matcher = matcher.unwrap_or_else(|| Match::broken(place.clone()));
     Some(Location {
         place,

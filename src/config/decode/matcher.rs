@@ -39,7 +39,7 @@ pub(super) fn matcher(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Ma
     let listener = section.optional("listener", decoder, located_text);
     let methods = section.optional("methods", decoder, methods);
     let place: Place = section.place();
-    section.close(&[], decoder);
+    section.close(decoder);
     let at = place.clone();
     Some(Match {
         place,

@@ -15,7 +15,7 @@ const MOST_THREADS: u64 = 1024;
 pub(super) fn admin(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<SocketAddr>> {
     let mut section = Section::open(value, decoder)?;
     let address = section.required("address", decoder, socket_address);
-    section.close(&[], decoder);
+    section.close(decoder);
     address
 }
 
@@ -24,7 +24,7 @@ pub(super) fn access_log(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option
     let mut section = Section::open(value, decoder)?;
     let to = section.optional("to", decoder, log_target);
     let format = section.optional("format", decoder, log_format);
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(AccessLog { to: to.unwrap_or_default(), format: format.unwrap_or_default() })
 }
 
@@ -64,7 +64,7 @@ pub(super) fn process(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Pr
     let threads = section.optional("threads", decoder, count(0..=MOST_THREADS));
     let shutdown_timeout = section.optional("shutdown_timeout", decoder, duration);
     let upgrade_socket = section.optional("upgrade_socket", decoder, file);
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(Process {
         threads: threads.unwrap_or(usual.threads),
         shutdown_timeout: shutdown_timeout.unwrap_or(usual.shutdown_timeout),

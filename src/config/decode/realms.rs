@@ -30,7 +30,7 @@ pub(super) fn realms(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Vec
             rules(&mut realm, &mut section, decoder);
             outcome(&mut realm, &mut section, decoder);
             abuse(&mut realm, &mut section, decoder);
-            section.close(&[], decoder);
+            section.close(decoder);
         }
         realm
     })
@@ -111,7 +111,7 @@ fn abuse(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decoder<'_>
     realm.revoked = section.optional("revoked", decoder, |value, decoder| {
         let mut section = Section::open(value, decoder)?;
         let file = section.required("file", decoder, file);
-        section.close(&[], decoder);
+        section.close(decoder);
         file
     });
     if section.optional("single_use", decoder, boolean) == Some(true) {
@@ -157,7 +157,7 @@ fn encryption(realm: &mut Realm, section: &mut Section<'_>, decoder: &mut Decode
 fn cache(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<usize> {
     let mut section = Section::open(value, decoder)?;
     let entries = section.optional("entries", decoder, count(0..=MOST_CACHE_ENTRIES));
-    section.close(&[], decoder);
+    section.close(decoder);
     entries
 }
 
@@ -171,6 +171,6 @@ fn requirement(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Requireme
     let check = section.required("check", decoder, located_text);
     let statuses = [("401", RequirementStatus::Unauthorized), ("403", RequirementStatus::Forbidden)];
     let status = section.optional("status", decoder, word(&statuses)).unwrap_or(RequirementStatus::Forbidden);
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(Requirement { check: check?, status })
 }

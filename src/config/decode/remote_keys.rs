@@ -48,7 +48,7 @@ pub(super) fn remote_keys(section: &mut Section<'_>, names: Naming, decoder: &mu
         ca: section.optional("tls", decoder, |value, decoder| {
             let mut section = Section::open(value, decoder)?;
             let ca = section.required("ca", decoder, file);
-            section.close(&[], decoder);
+            section.close(decoder);
             ca
         }),
     }

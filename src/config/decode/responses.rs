@@ -25,7 +25,7 @@ pub(super) fn responses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
         let body = form.and_then(|(form, value)| body(form, &value, &mut section, decoder));
         let browser = section.optional("browser", decoder, browser);
         section.allow("type");
-        section.close(&[], decoder);
+        section.close(decoder);
         if let (Some(status), true) = (status, body.is_some() || browser.is_some()) {
             responses.push(CustomResponse { status: Located::new(status, place), browser, body });
         }
@@ -37,6 +37,6 @@ pub(super) fn responses(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
 fn browser(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Located<String>> {
     let mut section = Section::open(value, decoder)?;
     let to = section.required("redirect", decoder, located_text);
-    section.close(&[], decoder);
+    section.close(decoder);
     to
 }

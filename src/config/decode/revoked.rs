@@ -15,7 +15,7 @@ pub fn lists(root: &Node, decoder: &mut Decoder<'_>) -> Option<Revoked> {
     let (jti, sub, sid, kid) =
         (texts("jti", decoder), texts("sub", decoder), texts("sid", decoder), texts("kid", decoder));
     let issued_before = section.optional("issued_before", decoder, time);
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(Revoked { jti, sub, sid, kid, issued_before })
 }
 

@@ -96,12 +96,12 @@ impl<'n> Section<'n> {
         }
     }
 
-    /// The one of `choices` that is written. More than one is a problem, and so is none, unless one of `not_built`
+    /// The one of `choices` that is written. More than one is a problem, and so is none, unless one of `instead`
     /// stands in its place.
     pub fn one_of<T: Copy>(
         &mut self,
         choices: &[(&'static str, T)],
-        not_built: &[&'static str],
+        instead: &[&'static str],
         decoder: &mut Decoder<'_>,
     ) -> Option<(T, Value<'n>)> {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
@@ -111,9 +111,9 @@ impl<'n> Section<'n> {
         let mut written = written.into_iter();
         match (written.next(), written.next()) {
             (None, _) => {
-                if !not_built.iter().any(|name| self.has(name)) {
+                if !instead.iter().any(|name| self.has(name)) {
                     let text = format!("one of {} is needed", listed(&names));
-                    let names = names.iter().chain(not_built).copied().collect();
+                    let names = names.iter().chain(instead).copied().collect();
                     self.missing.push(Missing { names, text });
                 }
                 None
@@ -127,20 +127,15 @@ impl<'n> Section<'n> {
         }
     }
 
-    /// Reports every key that nobody asked for, and what is missing. `not_built` names the keys of the language that
-    /// this section cannot read yet.
-    pub fn close(self, not_built: &[&str], decoder: &mut Decoder<'_>) {
+    /// Reports every key that nobody asked for, and what is missing.
+    pub fn close(self, decoder: &mut Decoder<'_>) {
         let mut meant = Vec::new();
         for (key, value) in self.entries {
             let name = key.text.as_str();
             if self.known.contains(&name) {
                 continue;
             }
-            if not_built.contains(&name) {
-                decoder.problem(self.place_at(key), format!("{name:?} is not built yet"));
-                continue;
-            }
-            let candidates = self.known.iter().chain(not_built).copied();
+            let candidates = self.known.iter().copied();
             let glued = name.split_once(':').filter(|_| value.is_null()).map(|(name, _)| name);
             let suggestion = match glued {
                 Some(name) => candidates.clone().find(|known| *known == name),

@@ -38,7 +38,7 @@ pub(super) fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Tls> {
     let newest = versions.iter().copied().max().unwrap_or(TlsVersion::Tls13);
     refuse_unused(&ciphers, newest == TlsVersion::Tls12 || oldest == TlsVersion::Tls12, "TLSv1.2", decoder);
     refuse_unused(&ciphersuites, newest == TlsVersion::Tls13, "TLSv1.3", decoder);
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(Tls {
         certificates: certificates.unwrap_or_default(),
         oldest,
@@ -76,7 +76,7 @@ fn certificate(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<ServerCer
     let certificate = section.required("certificate", decoder, file);
     let key = section.required("key", decoder, file);
     let ocsp = section.optional("ocsp", decoder, file);
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(ServerCertificate { pair: Certificate { certificate: certificate?, key: key? }, ocsp })
 }
 
@@ -87,6 +87,6 @@ fn client_certificates(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<C
         Some(false) => CertificateRequirement::Optional,
         Some(true) | None => CertificateRequirement::Required,
     };
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(ClientCertificates { ca: ca?, required })
 }

@@ -45,7 +45,7 @@ fn source(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<TokenSource> {
         }
     });
     section.allow("scheme");
-    section.close(&[], decoder);
+    section.close(decoder);
     source
 }
 

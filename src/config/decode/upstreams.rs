@@ -39,7 +39,7 @@ pub(super) fn upstreams(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<
         upstream.retries = section.optional("retries", decoder, count(0..=MOST_RETRIES)).unwrap_or(upstream.retries);
         refuse_protocol(&upstream, &section, decoder);
         refuse_only_backups(&upstream, &section, decoder);
-        section.close(&[], decoder);
+        section.close(decoder);
         upstream
     })
 }
@@ -55,7 +55,7 @@ fn server(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Server> {
         Some(true) => Role::Backup,
         Some(false) | None => Role::Primary,
     };
-    section.close(&[], decoder);
+    section.close(decoder);
     let weight = weight.and_then(|weight| u32::try_from(weight).ok()).unwrap_or(1);
     Some(Server { address: address?, weight, role })
 }
@@ -80,7 +80,7 @@ fn balance(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Balance> {
     if value.is_mapping() {
         let mut section = Section::open(value, decoder)?;
         let hash = section.required("hash", decoder, located_text);
-        section.close(&[], decoder);
+        section.close(decoder);
         return hash.map(Balance::Hash);
     }
     let words = [("round_robin", 0), ("random", 1), ("least_connections", 2)];
@@ -106,7 +106,7 @@ fn health_check(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<HealthCh
         times.and_then(|times| u32::try_from(times).ok()).unwrap_or(usual)
     };
     let (healthy_after, unhealthy_after) = (times("healthy_after", 1), times("unhealthy_after", 2));
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(HealthCheck { probe: probe?, interval, timeout, healthy_after, unhealthy_after })
 }
 
@@ -114,7 +114,7 @@ fn eject(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Eject> {
     let mut section = Section::open(value, decoder)?;
     let after = section.required("after", decoder, number(1..=1_000_000));
     let pause = section.required("for", decoder, duration_from(Duration::from_millis(1)));
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(Eject { after: u32::try_from(after?).ok()?, pause: pause? })
 }
 
@@ -147,7 +147,7 @@ fn timeouts(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Timeouts> {
         idle: section.optional("idle", decoder, duration).unwrap_or(usual.idle),
         websocket_idle: section.optional("websocket_idle", decoder, duration).unwrap_or(usual.websocket_idle),
     };
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(timeouts)
 }
 
@@ -169,7 +169,7 @@ pub(super) fn tls(value: &Value<'_>, decoder: &mut Decoder<'_>) -> Option<Upstre
     };
     let client = client_certificate(&mut section, decoder);
     let place = section.place();
-    section.close(&[], decoder);
+    section.close(decoder);
     Some(UpstreamTls { place, server_name, ca, verify, client })
 }
 
