@@ -1,16 +1,20 @@
 //! Which server is a request sent to, and what is learnt when it fails?
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 
 use super::context::{Progress, RequestContext};
+use super::failure::{ALL_DOWN, reason_of};
 use super::judge;
+use super::lifetime;
 use super::pool::Pool;
 use super::proxy::Proxy;
-use crate::auth::Reason;
+use crate::auth::challenge::{BearerError, Challenge};
+use crate::auth::identity::Identity;
+use crate::auth::{Denial, Grant, Reason};
 use crate::snapshot::Action;
 
 impl Proxy {
@@ -57,5 +61,21 @@ impl Proxy {
         };
         log::warn!("upstream {name}: server {server}: {}: {said} (request {})", reason.code(), context.request_id);
         context.attempts.failure = Some(reason);
+    }
+
+    /// What a client is told that nobody answered.
+    pub fn denial_of(&self, error: &Error, context: &RequestContext) -> Denial {
+        let reason = reason_of(error);
+        let ended = lifetime::ended(context, &self.live.load(), SystemTime::now());
+        match ended.filter(|_| reason == Reason::UpstreamTimeout) {
+            // The wait was cut short by the token, and by nothing that the upstream did.
+            Some(ended) => {
+                let realm = context.progress.grant().and_then(Grant::identity).map_or("", Identity::realm).to_owned();
+                let challenge = Challenge::Bearer { realm, error: Some(BearerError::InvalidToken) };
+                Denial { challenges: vec![challenge], ..Denial::of(ended) }
+            }
+            None if *error.etype() == ALL_DOWN => Denial { status: 503, ..Denial::of(reason) },
+            None => Denial::of(reason),
+        }
     }
 }

@@ -32,7 +32,6 @@ use super::outbound;
 use super::peer::Provenance;
 use super::pool::Choice;
 use super::websocket;
-use crate::auth::Denial;
 use crate::auth::trace::NoTrace;
 use crate::snapshot::Coding;
 
@@ -295,11 +294,10 @@ impl ProxyHttp for Proxy {
         if *error.esource() == ErrorSource::Downstream && client_is_gone {
             return failed(0);
         }
-        let reason = reason_of(error);
-        context.attempts.failure = Some(reason);
+        let denial = self.denial_of(error, context);
+        let status = denial.status;
+        context.attempts.failure = Some(denial.reason);
         session.set_keepalive(None);
-        let status = if *error.etype() == ALL_DOWN { 503 } else { reason.status() };
-        let denial = Denial { status, ..Denial::of(reason) };
         let answer = self.arrival(session, context).and_then(|arrival| judge::failure(&arrival, context, &denial));
         let sent = match answer {
             Ok(answer) => answer.send(session).await,

@@ -226,13 +226,72 @@ impl<S: IO> fmt::Debug for WatchedStream<S> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::is_pingoras;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+    use crate::auth::Scheme;
+
+    const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
     fn t13_only_pingoras_own_refusals_are_counted() {
         assert!(is_pingoras(b"HTTP/1.1 400 Bad Request\r\nServer: Pingora\r\nContent-Length: 0\r\n\r\n"));
         assert!(!is_pingoras(b"HTTP/1.1 200 OK\r\nServer: Pingora\r\n\r\n"));
         assert!(!is_pingoras(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"));
+    }
+
+    fn watched(spoken: Spoken) -> (DuplexStream, WatchedStream<DuplexStream>, Arc<Connection>) {
+        let (client, stream) = duplex(1024);
+        let connection = Arc::new(Connection::new(0, Scheme::Http, 10 * SECOND, 75 * SECOND));
+        let watched = WatchedStream::new(stream, spoken, Arc::clone(&connection), Metrics::new().unwrap());
+        (client, watched, connection)
+    }
+
+    /// Sends a few octets every second; how many seconds the stream listens to it.
+    async fn drip(client: &mut DuplexStream, watched: &mut WatchedStream<DuplexStream>) -> u32 {
+        let mut octets = [0; 64];
+        for second in 0..200 {
+            client.write_all(b"x").await.unwrap();
+            while let Ok(read) = timeout(Duration::from_millis(1), watched.read(&mut octets)).await {
+                if read.is_err() {
+                    return second;
+                }
+            }
+            advance(SECOND).await;
+        }
+        200
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn t4_a_head_that_drips_has_its_time_and_is_told() {
+        let (mut client, mut watched, _) = watched(Spoken::Http1);
+        assert!((9..=11).contains(&drip(&mut client, &mut watched).await));
+        let mut said = [0; 64];
+        let length = client.read(&mut said).await.unwrap();
+        assert!(said[..length].starts_with(b"HTTP/1.1 408 "));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_and_a_connection_of_http2_may_drip() {
+        let (mut client, mut stream, connection) = watched(Spoken::Http1);
+        connection.is_at(Stage::Request);
+        assert_eq!(drip(&mut client, &mut stream).await, 200);
+        let (mut client, mut stream, _) = watched(Spoken::Http2);
+        client.write_all(&[b'p'; HTTP2_PREFACE]).await.unwrap();
+        assert_eq!(drip(&mut client, &mut stream).await, 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_before_the_first_request_ends_without_a_word() {
+        let (mut client, mut stream, _) = watched(Spoken::Http1);
+        let error = stream.read(&mut [0; 8]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(stream);
+        assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0);
     }
 }

@@ -23,6 +23,7 @@ mod grpc;
 mod harness;
 mod headers;
 mod http2;
+mod http2_limits;
 mod limits;
 mod observability;
 mod openid;

@@ -16,7 +16,12 @@ struct Site {
 
 impl Site {
     fn open() -> Self {
-        let ((upstream, chunks), issuer) = (Upstream::drip(), Issuer::of("ES256"));
+        let (upstream, chunks) = Upstream::drip();
+        Self::before(upstream, chunks)
+    }
+
+    fn before(upstream: Upstream, chunks: std::sync::mpsc::Sender<Vec<u8>>) -> Self {
+        let issuer = Issuer::of("ES256");
         let gateway = Gateway::prepare(
             "listeners: [{ address: '127.0.0.1:0', http2: true }]\nadmin: { address: '127.0.0.1:0' }\n\
              keys: { site: [{ jwks_file: keys.json }] }\n\
@@ -112,4 +117,15 @@ fn nothing_passes_once_its_token_is_called_back() {
     let mut heard = Vec::new();
     assert!(client.body(&head, |piece| heard.extend_from_slice(piece)).is_err());
     assert!(!String::from_utf8_lossy(&heard).contains("secret"));
+}
+
+#[test]
+fn an_answer_that_does_not_begin_before_its_token_ends_is_refused_for_that() {
+    let (upstream, gate) = Upstream::held();
+    let site = Site::before(upstream, std::sync::mpsc::channel().0);
+    let mut client = site.gateway.client();
+    let answer = client.exchange(&Request::get("/").bearer(&site.token_for(2)));
+    assert_eq!((answer.status, site.gateway.reason_of(&answer).as_str()), (401, "token_expired"));
+    assert!(answer.header("www-authenticate").unwrap().contains("invalid_token"));
+    gate.open();
 }

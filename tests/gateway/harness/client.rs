@@ -182,6 +182,12 @@ impl Client {
         Ok(())
     }
 
+    /// Reads so many octets, in the place of what was read before.
+    pub fn raw_exactly(&mut self, octets: &mut Vec<u8>, count: usize) -> io::Result<()> {
+        octets.resize(count, 0);
+        self.wire.stream.read_exact(octets)
+    }
+
     /// Waits until the gateway closes the connection; fails if it says anything first.
     pub fn expect_close(&mut self) {
         let mut octets = Vec::new();
