@@ -111,13 +111,12 @@ pub fn set_forwarded(head: &mut RequestHeader, forwarded: &Forwarded<'_>) -> pin
     if !forwarded.authority.is_empty() {
         head.insert_header(X_FORWARDED_HOST, forwarded.authority)?;
     }
-    head.insert_header(X_REQUEST_ID, forwarded.request_id)?;
-    set_trace(head, forwarded.request_id)
+    head.insert_header(X_REQUEST_ID, forwarded.request_id)
 }
 
 /// The trace that a request belongs to (W3C Trace Context §3.2) goes on; a request without one begins its own, which has the
 /// request's id if that can be one.
-fn set_trace(head: &mut RequestHeader, request_id: &str) -> pingora_core::Result<()> {
+pub fn set_trace(head: &mut RequestHeader, request_id: &str) -> pingora_core::Result<()> {
     let mut said = head.headers.get_all(&TRACEPARENT).iter();
     if let (Some(said), None) = (said.next(), said.next())
         && is_traceparent(said.as_bytes())

@@ -33,6 +33,7 @@ pub fn for_upstream(arrival: &Arrival<'_>, upstream: &mut RequestHeader, context
         request_id: &context.request_id,
     };
     headers::set_forwarded(upstream, &forwarded)?;
+    headers::set_trace(upstream, &context.request_id)?;
     judge::with_facts(arrival, context, |facts| headers::edit(upstream, &location.request_headers, facts))?;
     headers::set_identity(upstream, names, grant)
 }

@@ -83,20 +83,6 @@ fn a_file_that_is_not_there_is_a_bad_configuration() {
 }
 
 #[test]
-fn sections_of_later_work_are_errors_that_say_so() {
-    let yaml = format!(
-        "{PLAIN}locations: [{{ match: {{ prefix: / }}, access: public, \
-         respond: {{ status: 200, text: ok }}, websocket: false, compress: [gzip] }}]\n"
-    );
-    let output = Gateway::prepare(&yaml).command(&["check", "-c", "portcullis.yaml"]);
-    let told = complaints(&output);
-    assert_eq!(output.status.code(), Some(2));
-    for name in ["websocket", "compress"] {
-        assert!(told.contains(&format!("{name:?} is not built yet")), "{told}");
-    }
-}
-
-#[test]
 fn check_tells_no_secret() {
     let secret = "tell-nobody-this-secret-of-the-site";
     let yaml = format!(
