@@ -58,8 +58,7 @@ impl Admin {
                 (name.clone(), endpoint.address().to_string(), condition.is_usable(now), condition.load())
             })
         });
-        self.metrics.servers_are(servers);
-        self.metrics.text()
+        self.metrics.text_with(servers)
     }
 
     /// 503 while requests are not taken, or an endpoint of keys has never given any.

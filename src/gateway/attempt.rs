@@ -6,11 +6,12 @@ use std::time::{Instant, SystemTime};
 use pingora_core::{Error, ErrorType, Result};
 use pingora_proxy::Session;
 
+use super::balance::Wanted;
 use super::context::{Progress, RequestContext};
 use super::failure::{ALL_DOWN, reason_of};
 use super::judge;
 use super::lifetime;
-use super::pool::Pool;
+use super::pool::{Choice, Pool};
 use super::proxy::Proxy;
 use crate::auth::challenge::{BearerError, Challenge};
 use crate::auth::identity::Identity;
@@ -29,8 +30,18 @@ impl Proxy {
         }
     }
 
+    /// The server that a request is sent to: the one whose kept connection was closed once more, else the next.
+    pub fn choose(&self, session: &Session, context: &mut RequestContext) -> Result<Option<Choice>> {
+        if let Some(again) = context.attempts.again.take() {
+            return Ok(Some(Choice::Endpoint(again)));
+        }
+        let key = self.balance_key(session, context)?;
+        let wanted = Wanted { tried: &context.attempts.tried, key: key.as_deref(), now: Instant::now() };
+        Ok(Self::pool(context).map(|pool| pool.next(wanted)))
+    }
+
     /// What a request is told apart by where its upstream is balanced by hash. Who has no key is told apart by address.
-    pub fn balance_key(&self, session: &Session, context: &RequestContext) -> Result<Option<String>> {
+    fn balance_key(&self, session: &Session, context: &RequestContext) -> Result<Option<String>> {
         let Some(Action::Upstream(place)) = context.progress.location().map(|location| &location.action) else {
             return Ok(None);
         };

@@ -81,7 +81,9 @@ impl Turns {
         due.or_else(|| {
             let usable = || (0..order.len()).filter_map(at).filter(|endpoint| fits(endpoint));
             let count = usable().count();
-            usable().nth(start % count.max(1))
+            // Not the number that has led to the one who cannot: its turns would all go to the same other one.
+            let length = order.len().max(1);
+            usable().nth((start / length).wrapping_add(start % length) % count.max(1))
         })
     }
 }

@@ -86,8 +86,11 @@ impl Condition {
 
     /// It has failed a request.
     pub fn failed(&self, eject: &Eject, now: Instant) -> Option<Change> {
+        if !self.is_usable(now) {
+            return None; // What was sent to it before is no news.
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-        if failures < eject.after || !self.is_usable(now) {
+        if failures < eject.after {
             return None;
         }
         self.failures.store(0, Ordering::Relaxed);
@@ -109,6 +112,7 @@ impl Condition {
             return None;
         }
         self.contrary.store(0, Ordering::Relaxed);
+        self.failures.store(0, Ordering::Relaxed);
         self.is_unhealthy.store(!is_well, Ordering::Relaxed);
         Some(if is_well { Change::Healthy } else { Change::Unhealthy })
     }
@@ -138,7 +142,9 @@ mod tests {
         condition.succeeded();
         let changes: Vec<_> = (0..3).map(|_| condition.failed(&eject, now)).collect();
         assert_eq!(changes, [None, None, Some(Change::Ejected)]);
+        assert!((0..9).all(|_| condition.failed(&eject, now).is_none()), "late failures of a server that rests");
         assert!(!condition.is_usable(now + Duration::from_secs(29)));
+        assert_eq!(condition.failed(&eject, now + Duration::from_secs(30)), None, "it begins anew");
         assert!(condition.is_usable(now + Duration::from_secs(30)));
     }
 

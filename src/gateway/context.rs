@@ -7,7 +7,7 @@ use super::condition::Load;
 use super::live::Edition;
 use super::metrics::Metrics;
 use super::peer::Provenance;
-use super::pool::EndpointAddress;
+use super::pool::{Endpoint, EndpointAddress};
 use super::target::Target;
 use crate::auth::{Denial, Grant, Scheme};
 use crate::snapshot::Location;
@@ -113,6 +113,10 @@ pub enum Turn {
 pub struct Attempts {
     /// Every one, the last that answered or failed at the end.
     pub tried: Vec<EndpointAddress>,
+    /// The last.
+    pub chosen: Option<Box<Endpoint>>,
+    /// It is to be tried once more.
+    pub again: Option<Box<Endpoint>>,
     /// The last, for as long as the request is with it.
     pub load: Option<Load>,
     /// When the last was chosen.

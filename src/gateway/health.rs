@@ -68,7 +68,7 @@ async fn ask(pool: &Pool, endpoint: &Endpoint, connector: &Connector, probe: &Pr
         Probe::Tcp => return connect(endpoint.address()).await,
         Probe::Http(path) => path,
     };
-    let address = endpoint.address().to_string();
+    let address = endpoint.host();
     let host = pool.spec().host.as_deref().unwrap_or(&address);
     let mut head = RequestHeader::build(Method::GET, path.as_bytes(), None)?;
     if pool.spec().protocol == Protocol::Http1 {

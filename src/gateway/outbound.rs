@@ -51,7 +51,7 @@ fn set_host(
     };
     let host = match (configured, target.authority.as_str()) {
         (Some(host), _) => host,
-        (None, "") => context.attempts.tried.last().map_or_else(|| "localhost".to_owned(), ToString::to_string),
+        (None, "") => context.attempts.chosen.as_ref().map_or_else(|| "localhost".to_owned(), |server| server.host()),
         (None, authority) => authority.to_owned(),
     };
     upstream.insert_header(http::header::HOST, host)

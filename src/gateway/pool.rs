@@ -84,6 +84,14 @@ impl Endpoint {
         &self.address
     }
 
+    /// What it is called in `Host` where nobody else says: a path is no name.
+    pub fn host(&self) -> String {
+        match &self.address {
+            EndpointAddress::Inet(address) => address.to_string(),
+            EndpointAddress::Unix(_) => "localhost".to_owned(),
+        }
+    }
+
     /// Its share.
     pub fn weight(&self) -> u32 {
         self.weight

@@ -8,14 +8,13 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use pingora_core::connectors::http::Connector;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error, ErrorSource, ErrorType, Result};
+use pingora_core::{Error, ErrorSource, ErrorType, Result, RetryType};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use tokio::sync::watch;
 
 use super::access_log::LogSender;
 use super::answer;
-use super::balance::Wanted;
 use super::compression;
 use super::connection::{Connection, Stage, client_of, listener_of, scheme_of};
 use super::context::{Progress, RequestContext, Turn};
@@ -144,14 +143,13 @@ impl ProxyHttp for Proxy {
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
-        let key = self.balance_key(session, context)?;
-        let wanted = Wanted { tried: &context.attempts.tried, key: key.as_deref(), now: Instant::now() };
-        match Self::pool(context).map(|pool| pool.next(wanted)) {
+        match self.choose(session, context)? {
             Some(Choice::Endpoint(endpoint)) => {
                 context.attempts.tried.push(endpoint.address().clone());
                 context.attempts.load = Some(endpoint.condition().take());
                 context.attempts.began = Some(Instant::now());
                 let mut peer = endpoint.peer();
+                context.attempts.chosen = Some(endpoint);
                 if let Some(remaining) = lifetime::remaining(context, SystemTime::now()) {
                     // A stream in which nothing comes any more ends in time as well.
                     let least = std::time::Duration::from_millis(1);
@@ -183,25 +181,35 @@ impl ProxyHttp for Proxy {
     }
 
     /// A connection that was kept too long may be tried again, with the same server: only requests that can be repeated,
-    /// only if none of the answer has come.
+    /// only if none of the answer has come. What a server of HTTP/2 says it has not processed may go to another one, whatever
+    /// the method (RFC 9113 §8.7).
     fn error_while_proxy(
         &self,
-        _: &HttpPeer,
+        peer: &HttpPeer,
         session: &mut Session,
         mut error: Box<Error>,
         context: &mut RequestContext,
         reused: bool,
     ) -> Box<Error> {
-        if !session.req_header().method.is_idempotent() || session.as_ref().retry_buffer_truncated() {
+        let is_whole = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
+        if is_whole && *error.etype() == ErrorType::H2Error && matches!(error.retry, RetryType::Decided(true)) {
+            return self.fail_to_connect(session, peer, context, error);
+        }
+        if !session.req_header().method.is_idempotent() || !is_whole {
             error.set_retry(false);
         } else {
             error.retry.decide_reuse(reused);
+        }
+        if *error.etype() == ErrorType::ReadTimedout && !session.as_mut().is_body_done() {
+            // The server waits as we do: it is the client that sends nothing.
+            error.as_down();
         }
         if let Some(reason) = lifetime::ended(context, &self.live.load(), SystemTime::now()) {
             error.set_retry(false);
             self.token_ended(reason, context);
         } else if error.retry() {
             context.attempts.tried.pop();
+            context.attempts.again = context.attempts.chosen.take();
         } else if *error.esource() != ErrorSource::Downstream {
             self.upstream_failed(context, reason_of(&error), &error);
         }

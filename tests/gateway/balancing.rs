@@ -145,6 +145,8 @@ fn http2_is_spoken_to_servers_that_want_it_and_cookies_arrive_as_one() {
     wait::until("it was asked how it is", || {
         (gateway.metrics().sum("portcullis_upstream_health_checks_total", &["result=\"good\""]) >= 2.0).then_some(())
     });
+    let socket = Request::get("/").header("Connection", "Upgrade").header("Upgrade", "websocket");
+    assert_eq!(gateway.send(&socket).status, 403, "nobody breaks a server of HTTP/2 with a WebSocket");
     let large = gateway.send(&Request::post("/", vec![b'x'; 300_000]));
     assert_eq!(large.status, 200);
     let authority = Certificate::authority("test");
@@ -179,4 +181,27 @@ fn tls_older_than_1_2_is_spoken_to_no_server() {
         let gateway = before(&[&format!("'{}'", old.address())], &more);
         assert_eq!(gateway.send(&Request::get("/")).status, expected, "{protocols}");
     }
+}
+
+#[test]
+fn a_client_that_pauses_in_its_body_is_no_fault_of_the_server() {
+    let (upstream, _gate) = Upstream::held();
+    let gateway = before(&[&at(&upstream)], ", timeouts: { read: 500ms }, eject: { after: 1, for: 1h }");
+    let mut client = gateway.client();
+    client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
+    let answer = client.answer();
+    assert_eq!(reason(&gateway, &answer), (408, "request_timeout".to_owned()));
+    assert_eq!(gateway.metrics().sum("portcullis_upstream_server_usable", &[]), 1.0);
+}
+
+#[test]
+fn a_server_on_a_socket_is_asked_how_it_is_under_a_name() {
+    let nginx = Nginx::serving("listen unix:FOLDER/app.sock; location / { return 200 $http_host; }", "", &[]);
+    let socket = format!("'unix:{}'", nginx.folder().join("app.sock").display());
+    let gateway = before(&[&socket], ", health_check: { path: /, interval: 20ms }");
+    wait::until("it was asked twice", || {
+        (gateway.metrics().sum("portcullis_upstream_health_checks_total", &[]) >= 2.0).then_some(())
+    });
+    assert_eq!(gateway.metrics().sum("portcullis_upstream_health_checks_total", &["result=\"bad\""]), 0.0);
+    assert_eq!(gateway.send(&Request::get("/")).status, 200);
 }

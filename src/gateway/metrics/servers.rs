@@ -1,5 +1,7 @@
 //! What is counted of the servers of upstreams?
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus::{GaugeVec, IntCounterVec};
 
 use super::{Maker, Metrics};
@@ -11,12 +13,14 @@ pub(super) struct Servers {
     pub(super) load: GaugeVec,
     pub(super) ejections: IntCounterVec,
     pub(super) probes: IntCounterVec,
+    pub(super) asked: Arc<Mutex<()>>,
 }
 
 impl Servers {
     pub(super) fn new(make: &Maker) -> prometheus::Result<Self> {
         let server = &["upstream", "server"];
         Ok(Self {
+            asked: Arc::default(),
             usable: make.gauges(
                 "portcullis_upstream_server_usable",
                 "1: requests are sent to the server; 0: it is unhealthy, or rests after failures.",
@@ -49,13 +53,15 @@ impl Metrics {
         self.servers.ejections.with_label_values(&[upstream, server]).inc();
     }
 
-    /// How the servers are now.
-    pub fn servers_are(&self, servers: impl Iterator<Item = (String, String, bool, u32)>) {
+    /// The Prometheus text format, with how the servers are now. Who asks at the same time waits: nobody reads a half.
+    pub fn text_with(&self, servers: impl Iterator<Item = (String, String, bool, u32)>) -> Vec<u8> {
+        let _alone = self.servers.asked.lock().unwrap_or_else(PoisonError::into_inner);
         self.servers.usable.reset();
         self.servers.load.reset();
         for (upstream, server, is_usable, load) in servers {
             self.servers.usable.with_label_values(&[&upstream, &server]).set(f64::from(u8::from(is_usable)));
             self.servers.load.with_label_values(&[&upstream, &server]).set(f64::from(load));
         }
+        self.text()
     }
 }

@@ -166,3 +166,14 @@ fn random_goes_everywhere() {
     let first = ports.iter().filter(|port| **port == 1000).count();
     assert!((800..1200).contains(&first), "{first}");
 }
+
+#[test]
+fn the_turns_of_a_server_that_is_down_go_to_the_others_in_equal_parts() {
+    for balance in [Balance::RoundRobin, Balance::Random] {
+        let pool = pool_with(balance, &[2, 1, 1], 0);
+        take_down(&pool, 1000);
+        let ports = ports(&pool, 4000);
+        let first = ports.iter().filter(|port| **port == 1001).count();
+        assert!((1800..2200).contains(&first), "{first}");
+    }
+}

@@ -11,6 +11,7 @@ use super::{Compiler, realms};
 use crate::auth::Gate;
 use crate::auth::credential::TokenSource;
 use crate::auth::expression::fields::Scope;
+use crate::config::schema::Protocol;
 use crate::config::schema::{self, ForwardPassword, ForwardToken, PathMatch};
 use crate::config::value::HostPattern;
 use crate::config::{Config, Located};
@@ -18,6 +19,7 @@ use crate::route::{Conditions, HostRule, ListenerId, PathRule, RouteTable};
 use crate::snapshot::cors::method_list;
 use crate::snapshot::{
     Action, Answers, Cors, EncodedSlash, Location, Methods, Redirect, ResponseHeaders, TokenRemoval, UpstreamSpec,
+    WebSocket,
 };
 
 impl Compiler<'_> {
@@ -122,7 +124,7 @@ impl Compiler<'_> {
         Some(Location {
             limit: limit.flatten(),
             compress: written.compress.clone(),
-            websocket: written.websocket,
+            websocket: websocket(written, action.as_ref(), upstreams),
             close_at_expiry: written.close_at_expiry,
             name: name(written).into(),
             gate: Gate { access: access?, identity_headers },
@@ -201,6 +203,18 @@ fn forwards_password(access: &schema::Access) -> bool {
 /// Where a password stands (RFC 7617 §2).
 fn password() -> TokenSource {
     TokenSource::Header { name: http::header::AUTHORIZATION, scheme: Some("Basic".to_owned()) }
+}
+
+/// A server of HTTP/2 opens none: it would be called broken by whoever asks.
+fn websocket(written: &schema::Location, action: Option<&Action>, upstreams: &[Arc<UpstreamSpec>]) -> WebSocket {
+    let upstream = match action {
+        Some(Action::Upstream(place)) => upstreams.get(*place),
+        Some(Action::Respond { .. } | Action::Redirect(_) | Action::Echo) | None => None,
+    };
+    match upstream.map(|upstream| upstream.protocol) {
+        Some(Protocol::H2 | Protocol::H2c) => WebSocket::Refuse,
+        Some(Protocol::Http1) | None => written.websocket,
+    }
 }
 
 /// The headers that say it, made once.
