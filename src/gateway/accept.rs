@@ -23,7 +23,7 @@ use super::connection::{Connection, Stage};
 use super::drain::OpenConnections;
 use super::live::Live;
 use super::metrics::Metrics;
-use super::proxy_header;
+use super::proxy_header::{self, Behalf};
 use super::tls::TlsDoor;
 use super::watched_stream::WatchedStream;
 use crate::auth::Scheme;
@@ -188,17 +188,21 @@ async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transp
     if proxy_protocol == ProxyProtocol::Required {
         let header = tokio::time::timeout(limits.header_timeout, proxy_header::take(&mut stream)).await;
         let header = header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let said = match header {
-            Ok(said) => said,
-            Err(error) => {
-                hall.metrics.proxy_header_failed(&caller.address.to_string());
-                log::debug!("{}: {error}", caller.client);
+        let refused = |error: io::Error| {
+            hall.metrics.proxy_header_failed(&caller.address.to_string());
+            log::debug!("{}: {error}", caller.client);
+        };
+        let behalf = header.map_err(refused).ok()?;
+        let peer = caller.client.ip().to_canonical();
+        let is_trusted = trusted.iter().any(|network| network.contains(&peer));
+        match behalf {
+            Behalf::Client(client) if is_trusted => caller.client = client,
+            Behalf::Client(_) | Behalf::Own => {}
+            // Taken for the balancer's own, the client's word of who they are would be believed.
+            Behalf::Unknown => {
+                refused(io::Error::other("the balancer does not say whom it is for"));
                 return None;
             }
-        };
-        let peer = caller.client.ip().to_canonical();
-        if trusted.iter().any(|network| network.contains(&peer)) {
-            caller.client = said.unwrap_or(caller.client);
         }
     }
     let mut connection =

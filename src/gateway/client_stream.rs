@@ -26,6 +26,8 @@ const WRITE_BUFFER: usize = 1460;
 const TLS_READ_BUFFER: usize = 4096;
 /// How long a client is waited for that has sent a part of the preface.
 const REST_OF_THE_PREFACE: Duration = Duration::from_millis(10);
+/// It is looked for more and more seldom, up to this.
+const REST_AT_LAST: Duration = Duration::from_millis(250);
 /// RFC 9113 §3.4.
 const HTTP2_PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -203,6 +205,7 @@ impl ClientStream {
 
     async fn first_octets(&self) -> io::Result<Plaintext> {
         let mut buffer = [0_u8; HTTP2_PREFACE.len()];
+        let mut rest = REST_OF_THE_PREFACE;
         loop {
             let length = self.socket().peek(&mut buffer).await?;
             let begins_like_it = buffer.iter().zip(HTTP2_PREFACE).take(length).all(|(one, other)| one == other);
@@ -211,7 +214,10 @@ impl ClientStream {
                 _ if !begins_like_it => return Ok(Plaintext::Http1),
                 _ if length == HTTP2_PREFACE.len() => return Ok(Plaintext::Http2),
                 // A part has come. The rest makes the socket readable, which it is already: there is nothing to wait on.
-                _ => tokio::time::sleep(REST_OF_THE_PREFACE).await,
+                _ => {
+                    tokio::time::sleep(rest).await;
+                    rest = (rest * 2).min(REST_AT_LAST);
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::net::{
@@ -56,7 +56,7 @@ impl Successors {
     }
 
     /// Gives sockets to whoever asks, until one says that it serves.
-    pub fn wait_for_one(&self, sockets: &[Kept]) {
+    pub fn wait_for_one(&self, sockets: &Mutex<Vec<Kept>>) {
         for successor in self.socket.incoming() {
             let ready = successor.and_then(|stream| give(&stream, sockets));
             match ready {
@@ -69,13 +69,23 @@ impl Successors {
 }
 
 /// Gives the sockets to a process of the same user; whether it came to serve.
-fn give(stream: &UnixStream, sockets: &[Kept]) -> io::Result<bool> {
+fn give(stream: &UnixStream, sockets: &Mutex<Vec<Kept>>) -> io::Result<bool> {
     let peer = sockopt::socket_peercred(stream)?;
     if peer.uid != geteuid() && !peer.uid.is_root() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "another user has asked for them"));
     }
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
+    send(stream, &sockets.lock().unwrap_or_else(PoisonError::into_inner))?;
+    let mut word = String::new();
+    BufReader::new(stream.take(16)).read_line(&mut word)?;
+    Ok(word == "ready\n")
+}
+
+fn send(stream: &UnixStream, sockets: &[Kept]) -> io::Result<()> {
+    if sockets.is_empty() {
+        return Err(io::Error::other("this process is ending"));
+    }
     let addresses: Vec<String> = sockets.iter().map(|kept| kept.written.to_string()).collect();
     let handles: Vec<BorrowedFd<'_>> = sockets.iter().map(|kept| kept.socket.as_fd()).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_SOCKETS))];
@@ -88,9 +98,7 @@ fn give(stream: &UnixStream, sockets: &[Kept]) -> io::Result<bool> {
     if sent != text.len() {
         return Err(io::Error::other("their addresses are too long"));
     }
-    let mut word = String::new();
-    BufReader::new(stream.take(16)).read_line(&mut word)?;
-    Ok(word == "ready\n")
+    Ok(())
 }
 
 /// The process whose place is taken.
@@ -197,7 +205,7 @@ mod tests {
         let successors = Successors::at(&path).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let written: SocketAddr = "127.0.0.1:0".parse().unwrap();
-        let sockets = [kept(written, &listener).unwrap()];
+        let sockets = Mutex::new(vec![kept(written, &listener).unwrap()]);
         let old = thread::spawn(move || successors.wait_for_one(&sockets));
         let (gives_up, _) = Predecessor::at(&path).unwrap();
         drop(gives_up);

@@ -24,13 +24,20 @@ pub fn is_limited(context: &RequestContext) -> bool {
     !bound(context).is_empty()
 }
 
-/// Why it may not go on. Whether a token was called back is said by the realm as it is now, of the edition that runs.
+/// Those who count, with their realm as it is now: of the edition that runs. A realm in shadow ends nothing.
+fn judged<'c>(
+    context: &'c RequestContext,
+    running: &'c Edition,
+) -> impl Iterator<Item = (&'c Identity, Option<&'c Realm>)> {
+    let with_realm =
+        |identity| (identity, realm_of(identity, running).or_else(|| realm_of(identity, &context.edition)));
+    let is_enforced = |realm: Option<&Realm>| realm.is_none_or(|realm| realm.enforcement != Enforcement::Shadow);
+    bound(context).iter().map(with_realm).filter(move |(_, realm)| is_enforced(*realm))
+}
+
+/// Why it may not go on.
 pub fn ended(context: &RequestContext, running: &Edition, now: SystemTime) -> Option<Reason> {
-    bound(context).iter().find_map(|identity| {
-        let realm = realm_of(identity, running).or_else(|| realm_of(identity, &context.edition));
-        if realm.is_some_and(|realm| realm.enforcement == Enforcement::Shadow) {
-            return None;
-        }
+    judged(context, running).find_map(|(identity, realm)| {
         let lists = realm.and_then(|realm| realm.revoked.as_ref());
         if identity.ends_at().is_some_and(|end| end <= now) {
             Some(Reason::TokenExpired)
@@ -41,8 +48,8 @@ pub fn ended(context: &RequestContext, running: &Edition, now: SystemTime) -> Op
 }
 
 /// How long the first of the tokens lasts.
-pub fn remaining(context: &RequestContext, now: SystemTime) -> Option<Duration> {
-    let ends = bound(context).iter().filter_map(Identity::ends_at);
+pub fn remaining(context: &RequestContext, running: &Edition, now: SystemTime) -> Option<Duration> {
+    let ends = judged(context, running).filter_map(|(identity, _)| identity.ends_at());
     ends.min().map(|end| end.duration_since(now).unwrap_or_default())
 }
 

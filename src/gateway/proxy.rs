@@ -19,7 +19,7 @@ use super::compression;
 use super::connection::{Connection, Stage, client_of, listener_of, scheme_of};
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
-use super::failure::{ALL_DOWN, BODY_TOO_LARGE, TOKEN_ENDED, reason_of};
+use super::failure::{ALL_DOWN, BODY_TOO_LARGE, TOKEN_ENDED, is_final, reason_of};
 use super::headers::{self, X_REQUEST_ID};
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
@@ -150,7 +150,7 @@ impl ProxyHttp for Proxy {
                 context.attempts.began = Some(Instant::now());
                 let mut peer = endpoint.peer();
                 context.attempts.chosen = Some(endpoint);
-                if let Some(remaining) = lifetime::remaining(context, SystemTime::now()) {
+                if let Some(remaining) = lifetime::remaining(context, &self.live.load(), SystemTime::now()) {
                     // A stream in which nothing comes any more ends in time as well.
                     let least = std::time::Duration::from_millis(1);
                     peer.options.read_timeout = peer.options.read_timeout.map(|usual| usual.min(remaining.max(least)));
@@ -245,6 +245,9 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
+        if !is_final(response) {
+            return Ok(());
+        }
         if let Some(load) = &context.attempts.load {
             load.condition().succeeded();
         }
@@ -292,7 +295,7 @@ impl ProxyHttp for Proxy {
 
     async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
         let failed = |error_code| FailToProxy { error_code, can_reuse_downstream: false };
-        if let Some(written) = session.response_written() {
+        if let Some(written) = session.response_written().filter(|head| is_final(head)) {
             return failed(written.status.as_u16());
         }
         let client_is_gone = matches!(
@@ -326,7 +329,12 @@ impl ProxyHttp for Proxy {
         if let Some(connection) = Connection::of(session).filter(|_| !session.is_http2()) {
             connection.is_at(Stage::Idle);
         }
-        let status = session.response_written().map_or(0, |response| response.status.as_u16());
+        if !session.is_http2() && !session.as_mut().is_body_done() {
+            // What is left of the request would be taken for the next one while it is thrown away.
+            session.set_keepalive(None);
+        }
+        let written = session.response_written().filter(|head| is_final(head));
+        let status = written.map_or(0, |response| response.status.as_u16());
         let duration = context.started.elapsed();
         let location = context.progress.location().map_or("", |location| &*location.name);
         self.metrics.answered(location, status, duration);

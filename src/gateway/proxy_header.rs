@@ -13,15 +13,30 @@ use tokio::net::TcpStream;
 const LONGEST_LINE: usize = 107;
 /// Version 2 has 16 octets, up to 216 of addresses, and what a balancer likes to add.
 const LONGEST: usize = 2048;
-/// How long a header is waited for that has come in part. The kernel does not say when more of it is there.
+/// How long a header is waited for that has come in part, at first. The kernel does not say when more of it is there, so it
+/// is looked for more and more seldom.
 const REST_OF_THE_HEADER: Duration = Duration::from_millis(2);
+/// And at last.
+const REST_AT_LAST: Duration = Duration::from_millis(250);
 
-/// Takes the header off a connection. `None`: the balancer speaks for itself, as its health checks do.
+/// Whom a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behalf {
+    /// The balancer itself: its health checks.
+    Own,
+    /// This client.
+    Client(SocketAddr),
+    /// Somebody of whom the balancer knows no address.
+    Unknown,
+}
+
+/// Takes the header off a connection.
 ///
 /// # Errors
 /// There is none, or none that can be read.
-pub async fn take(stream: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
+pub async fn take(stream: &mut TcpStream) -> io::Result<Behalf> {
     let mut buffer = [0_u8; LONGEST];
+    let mut rest = REST_OF_THE_HEADER;
     loop {
         let length = stream.peek(&mut buffer).await?;
         let come = buffer.get(..length).unwrap_or_default();
@@ -31,7 +46,10 @@ pub async fn take(stream: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
                 stream.read_exact(header).await?;
                 return Ok(client);
             }
-            None if length > 0 && length < LONGEST => tokio::time::sleep(REST_OF_THE_HEADER).await,
+            None if length > 0 && length < LONGEST => {
+                tokio::time::sleep(rest).await;
+                rest = (rest * 2).min(REST_AT_LAST);
+            }
             Some(Err(())) | None => {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it does not begin with a PROXY header"));
             }
@@ -40,7 +58,7 @@ pub async fn take(stream: &mut TcpStream) -> io::Result<Option<SocketAddr>> {
 }
 
 /// The length of a header, and whom it names; `None` if it is not all there.
-fn read(octets: &[u8]) -> Option<Result<(usize, Option<SocketAddr>), ()>> {
+fn read(octets: &[u8]) -> Option<Result<(usize, Behalf), ()>> {
     // What comes after a line need not be text.
     let end = octets.windows(2).position(|pair| pair == b"\r\n").map(|end| end + 2);
     let is_line = octets.starts_with(b"PROXY ");
@@ -50,7 +68,8 @@ fn read(octets: &[u8]) -> Option<Result<(usize, Option<SocketAddr>), ()>> {
     let line = end.unwrap_or(octets.len());
     let parsed = HeaderResult::parse(if is_line { octets.get(..line).unwrap_or_default() } else { octets });
     if parsed.is_incomplete() {
-        return None;
+        // A line that has ended will not get better.
+        return (is_line && end.is_some()).then_some(Err(()));
     }
     Some(match parsed {
         HeaderResult::V1(Ok(header)) => Ok((line, client_of_line(&header.addresses))),
@@ -59,20 +78,21 @@ fn read(octets: &[u8]) -> Option<Result<(usize, Option<SocketAddr>), ()>> {
     })
 }
 
-fn client_of_line(addresses: &v1::Addresses) -> Option<SocketAddr> {
+fn client_of_line(addresses: &v1::Addresses) -> Behalf {
     match addresses {
-        v1::Addresses::Tcp4(of) => Some((IpAddr::V4(of.source_address), of.source_port).into()),
-        v1::Addresses::Tcp6(of) => Some((IpAddr::V6(of.source_address), of.source_port).into()),
-        v1::Addresses::Unknown => None,
+        v1::Addresses::Tcp4(of) => Behalf::Client((IpAddr::V4(of.source_address), of.source_port).into()),
+        v1::Addresses::Tcp6(of) => Behalf::Client((IpAddr::V6(of.source_address), of.source_port).into()),
+        v1::Addresses::Unknown => Behalf::Unknown,
     }
 }
 
-fn client_of_octets(header: &v2::Header<'_>) -> Option<SocketAddr> {
+fn client_of_octets(header: &v2::Header<'_>) -> Behalf {
+    let client = |address: IpAddr, port: u16| Behalf::Client((address, port).into());
     match (&header.command, &header.addresses) {
-        (v2::Command::Local, _) => None,
-        (v2::Command::Proxy, v2::Addresses::IPv4(of)) => Some((IpAddr::V4(of.source_address), of.source_port).into()),
-        (v2::Command::Proxy, v2::Addresses::IPv6(of)) => Some((IpAddr::V6(of.source_address), of.source_port).into()),
-        (v2::Command::Proxy, v2::Addresses::Unix(_) | v2::Addresses::Unspecified) => None,
+        (v2::Command::Local, _) => Behalf::Own,
+        (v2::Command::Proxy, v2::Addresses::IPv4(of)) => client(IpAddr::V4(of.source_address), of.source_port),
+        (v2::Command::Proxy, v2::Addresses::IPv6(of)) => client(IpAddr::V6(of.source_address), of.source_port),
+        (v2::Command::Proxy, v2::Addresses::Unix(_) | v2::Addresses::Unspecified) => Behalf::Unknown,
     }
 }
 
@@ -85,10 +105,10 @@ mod tests {
     fn a_header_names_the_client_and_ends_where_it_ends() {
         let line = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n";
         let client: SocketAddr = "192.0.2.7:4711".parse().unwrap();
-        assert_eq!(read(line), Some(Ok((line.len(), Some(client)))));
+        assert_eq!(read(line), Some(Ok((line.len(), Behalf::Client(client)))));
         let with_tls = [line.as_slice(), b"\x16\x03\x01\xff\xff\r\n"].concat();
-        assert_eq!(read(&with_tls), Some(Ok((line.len(), Some(client)))));
-        assert_eq!(read(b"PROXY UNKNOWN\r\nGET /"), Some(Ok((15, None))));
+        assert_eq!(read(&with_tls), Some(Ok((line.len(), Behalf::Client(client)))));
+        assert_eq!(read(b"PROXY UNKNOWN\r\nGET /"), Some(Ok((15, Behalf::Unknown))));
         for length in 0..line.len() {
             assert_eq!(read(&line[..length]), None, "{length} octets");
         }
@@ -101,7 +121,7 @@ mod tests {
         let header =
             v2::Builder::with_addresses(v2::Version::Two | v2::Command::Proxy, v2::Protocol::Stream, (six, to));
         let header = header.write_tlv(v2::Type::NoOp, b"more").unwrap().build().unwrap();
-        assert_eq!(read(&[header.as_slice(), b"GET / "].concat()), Some(Ok((header.len(), Some(six)))));
+        assert_eq!(read(&[header.as_slice(), b"GET / "].concat()), Some(Ok((header.len(), Behalf::Client(six)))));
         for length in 0..header.len() {
             assert_eq!(read(&header[..length]), None, "{length} octets");
         }
@@ -109,7 +129,7 @@ mod tests {
             v2::Version::Two | v2::Command::Local,
             v2::AddressFamily::Unspecified | v2::Protocol::Unspecified,
         );
-        assert_eq!(read(&own.build().unwrap()), Some(Ok((16, None))));
+        assert_eq!(read(&own.build().unwrap()), Some(Ok((16, Behalf::Own))));
     }
 
     #[test]
@@ -117,6 +137,8 @@ mod tests {
         for octets in [
             &b"GET / HTTP/1.1\r\n\r\n"[..],
             b"PROXY TCP4 x y 1 2\r\n",
+            b"PROXY TCP4\r\n",
+            b"PROXY \r\n",
             b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x00\x00",
         ] {
             assert_eq!(read(octets), Some(Err(())), "{octets:?}");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pingora_core::apps::HttpServerOptions;
@@ -152,8 +152,6 @@ async fn serve(
         metrics: metrics.clone(),
         live: Some(Arc::clone(&live)),
     };
-    let accepting = doors.into_iter().map(|door| tokio::spawn(accept::accept(door, hall.clone())));
-    let accepting: Vec<_> = accepting.collect();
     let readiness = Arc::new(Readiness::default());
     if let Some(door) = admin {
         let app =
@@ -163,15 +161,21 @@ async fn serve(
     }
     let reloader = Arc::new(Reloader { file: file.to_owned(), live, fixed: Fixed::of(config), tls, metrics, stages });
     keep_watch(&reloader);
-    let successors = successors(config, predecessor, kept, &reloader).await?;
+    let kept = Arc::new(Mutex::new(kept));
+    let succession = take_place(predecessor, config, &kept, &reloader.live).await?;
+    // Nothing can fail any more: the sockets are the same in both processes, and whoever waits in their queues is served.
+    let accepting = doors.into_iter().map(|door| tokio::spawn(accept::accept(door, hall.clone())));
+    let accepting: Vec<_> = accepting.collect();
     readiness.begin();
     log::info!("ready");
     tell_systemd(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
-    let why = signals.obey(&reloader, &log, successors).await;
+    let why = signals.obey(&reloader, &log, succession).await;
     if why == Why::Ended {
         tell_systemd(&[NotifyState::Stopping]);
         readiness.end();
     }
+    // Whoever holds a socket keeps it listening.
+    kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
     departure.leave(why, accepting, &proxy, signals::ended()).await;
     Ok(())
 }
@@ -186,31 +190,33 @@ fn keep_watch(reloader: &Arc<Reloader>) {
     health::begin(&reloader.live.load().pools, &reloader.metrics);
 }
 
-/// Takes the place of the process before us, and waits for the one after us.
-async fn successors(
-    config: &Config,
+/// Takes the place of the process before us, if there is one: the last thing that can fail.
+async fn take_place(
     predecessor: Option<Predecessor>,
-    kept: Vec<Kept>,
-    reloader: &Reloader,
+    config: &Config,
+    kept: &Arc<Mutex<Vec<Kept>>>,
+    live: &Live,
 ) -> Result<Succession, StartError> {
     if predecessor.is_some() {
-        // Whom the process before us can judge, we can.
-        let ready = tokio::time::timeout(FIRST_KEYS, admin::first_keys(&reloader.live)).await;
+        // Whom the process before us can judge, we can. Until then nobody comes to us.
+        let ready = tokio::time::timeout(FIRST_KEYS, admin::first_keys(live)).await;
         ready.map_err(|_| machine("the first keys have not come: the running process goes on"))?;
     }
-    let succession = match &config.process.upgrade_socket {
-        None => Succession::Impossible,
-        Some(path) => {
-            let successors = Successors::at(path).map_err(|error| machine(format!("{}: {error}", path.display())))?;
-            let own = Arc::new(Invocation::own().map_err(machine)?);
-            Succession::Possible(own, tokio::task::spawn_blocking(move || successors.wait_for_one(&kept)))
-        }
-    };
+    let succession = succession(config, kept)?;
     if let Some(predecessor) = predecessor {
         predecessor.may_go().map_err(|error| machine(format!("the process before us is gone: {error}")))?;
         log::info!("process {} took the place of the process before us", std::process::id());
     }
     Ok(succession)
+}
+
+/// Waits for the process after us, if there can be one.
+fn succession(config: &Config, kept: &Arc<Mutex<Vec<Kept>>>) -> Result<Succession, StartError> {
+    let Some(path) = &config.process.upgrade_socket else { return Ok(Succession::Impossible) };
+    let successors = Successors::at(path).map_err(|error| machine(format!("{}: {error}", path.display())))?;
+    let own = Arc::new(Invocation::own().map_err(machine)?);
+    let kept = Arc::clone(kept);
+    Ok(Succession::Possible(own, tokio::task::spawn_blocking(move || successors.wait_for_one(&kept))))
 }
 
 /// Without systemd nobody is told.

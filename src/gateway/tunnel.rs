@@ -71,12 +71,24 @@ pub enum Ending {
     Token(Reason),
     /// The process ends.
     Leaving,
+    /// The token ended, or the process, while one of the two did not take what the other said.
+    Cut(Option<Reason>),
+}
+
+/// Waits until the token holds no longer.
+async fn token_ends(context: &RequestContext, live: &Live, looks: &mut Interval) -> Reason {
+    loop {
+        looks.tick().await;
+        if let Some(reason) = lifetime::ended(context, &live.load(), SystemTime::now()) {
+            return reason;
+        }
+    }
 }
 
 impl Ending {
     fn words(&self) -> Option<(CloseCode, &'static str)> {
         match self {
-            Self::Closed => None,
+            Self::Closed | Self::Cut(_) => None,
             Self::Idle => Some((CloseCode::Away, "idle")),
             Self::Token(reason) => Some((CloseCode::Policy, reason.code())),
             Self::Leaving => Some((CloseCode::Away, "")),
@@ -105,15 +117,17 @@ impl Tunnel<'_> {
             let said = tokio::select! {
                 said = hear(self.client, self.upstream) => said?,
                 () = sleep_until(silent_until) => return Ok(Ending::Idle),
-                _ = looks.tick(), if is_limited => {
-                    match lifetime::ended(context, &live.load(), SystemTime::now()) {
-                        Some(reason) => return Ok(Ending::Token(reason)),
-                        None => continue,
-                    }
-                }
+                reason = token_ends(context, live, looks), if is_limited => return Ok(Ending::Token(reason)),
                 _ = self.leaving.wait_for(|leaving| *leaving) => return Ok(Ending::Leaving),
             };
-            if !self.pass_on(said).await? {
+            let mut leaving = self.leaving.clone();
+            let passed = tokio::select! {
+                passed = self.pass_on(said) => passed?,
+                // Who does not read cannot hold it open: a frame may be cut, so there is no farewell.
+                reason = token_ends(context, live, looks), if is_limited => return Ok(Ending::Cut(Some(reason))),
+                _ = leaving.wait_for(|leaving| *leaving) => return Ok(Ending::Cut(None)),
+            };
+            if !passed {
                 return Ok(Ending::Closed);
             }
             silent_until = Instant::now() + self.idle;

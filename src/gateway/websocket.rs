@@ -115,8 +115,8 @@ impl Proxy {
         drop(open);
         upstream.shutdown().await;
         match ending {
-            Ok(Ending::Token(reason)) => self.token_ended(reason, context),
-            Ok(Ending::Closed | Ending::Idle | Ending::Leaving) => {}
+            Ok(Ending::Token(reason) | Ending::Cut(Some(reason))) => self.token_ended(reason, context),
+            Ok(Ending::Closed | Ending::Idle | Ending::Leaving | Ending::Cut(None)) => {}
             // Who of the two went away without a word is nobody's failure.
             Err(error) => log::debug!("request {}: its WebSocket broke: {error}", context.request_id),
         }

@@ -286,3 +286,16 @@ fn head_has_the_length_and_not_the_body() {
     assert_ne!(answer.header("content-length"), Some("0"));
     assert_eq!(client.exchange(&Request::get("/")).status, 200, "the connection is in step");
 }
+
+#[test]
+fn a_word_before_the_answer_is_no_answer() {
+    let upstream = Upstream::with(Behaviour::Cut(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".to_vec()));
+    let gateway = Gateway::start(&format!(
+        "{PLAIN}upstreams: {{ app: {{ servers: [\"{}\"], retries: 0, eject: {{ after: 1, for: 1h }} }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: public, upstream: app }}]\n",
+        upstream.address()
+    ));
+    let answer = gateway.send(&Request::get("/"));
+    assert_eq!((answer.status, gateway.reason_of(&answer).as_str()), (502, "upstream_unavailable"));
+    assert_eq!(gateway.send(&Request::get("/")).status, 503, "it counted as a failure");
+}

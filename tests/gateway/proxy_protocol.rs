@@ -52,8 +52,22 @@ fn a_balancer_that_speaks_for_itself_is_the_client() {
     let app = Upstream::echo();
     let gateway = behind_a_balancer("127.0.0.0/8", &app);
     let mut client = gateway.client();
-    client.send([b"PROXY UNKNOWN\r\n", Request::get("/office").octets().as_slice()].concat());
+    let own = b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00\x00";
+    client.send([own, Request::get("/office").octets().as_slice()].concat());
     assert_eq!(client.answer().status, 403);
+}
+
+#[test]
+fn class_25_a_client_whom_the_balancer_cannot_name_does_not_name_itself() {
+    let app = Upstream::echo();
+    let gateway = behind_a_balancer("127.0.0.0/8", &app);
+    let request = Request::get("/office").header("X-Forwarded-For", "192.0.2.7").octets();
+    for unknown in [&b"PROXY UNKNOWN\r\n"[..], b"\r\n\r\n\0\r\nQUIT\n\x21\x00\x00\x00"] {
+        let mut client = gateway.client();
+        client.send([unknown, &request].concat());
+        assert!(client.try_answer("GET").is_err());
+    }
+    assert!(app.received().is_empty());
 }
 
 #[test]

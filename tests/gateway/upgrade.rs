@@ -232,3 +232,16 @@ fn systemd_gives_sockets_and_is_told() {
     let length = notified.recv(&mut last).unwrap();
     assert!(String::from_utf8_lossy(&last[..length]).contains("STOPPING=1"));
 }
+
+#[test]
+fn a_shutdown_refuses_new_connections_while_it_serves_the_old_ones() {
+    let ((app, gate), sockets) = (Upstream::held(), EchoServer::start());
+    let gateway = before(&app, &sockets).start();
+    let mut client = gateway.client();
+    client.send(Request::get("/").octets());
+    app.wait_until("the request has come", |received| received.len() == 1);
+    gateway.signal("TERM");
+    wait::until("nobody else is let in", || TcpStream::connect(gateway.address()).err());
+    gate.open();
+    assert_eq!(client.answer().status, 200);
+}
