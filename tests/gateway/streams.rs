@@ -25,9 +25,10 @@ impl Site {
         let gateway = Gateway::prepare(
             "listeners: [{ address: '127.0.0.1:0', http2: true }]\nadmin: { address: '127.0.0.1:0' }\n\
              keys: { site: [{ jwks_file: keys.json }] }\n\
-             realms: { site: { keys: site, revoked: { file: revoked.yaml } } }\n\
+             realms: { site: { keys: site, revoked: { file: revoked.yaml } }, shadow: { keys: site, shadow: true } }\n\
              upstreams: { app: { servers: [\"${UPSTREAM}\"] } }\n\
              locations:\n\
+             \x20 - { match: { prefix: /shadow }, access: { realm: shadow }, upstream: app, close_at_expiry: true }\n\
              \x20 - { match: { prefix: /goes-on }, access: { realm: site }, upstream: app }\n\
              \x20 - { match: { prefix: / }, access: { realm: site }, upstream: app, close_at_expiry: true }\n",
         )
@@ -128,4 +129,11 @@ fn an_answer_that_does_not_begin_before_its_token_ends_is_refused_for_that() {
     assert_eq!((answer.status, site.gateway.reason_of(&answer).as_str()), (401, "token_expired"));
     assert!(answer.header("www-authenticate").unwrap().contains("invalid_token"));
     gate.open();
+}
+
+#[test]
+fn a_realm_in_shadow_ends_nothing() {
+    let site = Site::open();
+    assert!(!site.stream("/shadow", 2), "it was whole");
+    assert_eq!(site.gateway.metrics().sum("portcullis_upstream_failures_total", &[]), 0.0);
 }

@@ -318,3 +318,24 @@ fn read_up_to(stream: &mut TcpStream, end: &[u8]) {
         heard.push(octet[0]);
     }
 }
+
+#[test]
+fn who_does_not_read_does_not_hold_it_beyond_its_token() {
+    let (upstream, issuer) = (TcpListener::bind("127.0.0.1:0").unwrap(), Issuer::of("ES256"));
+    let gateway = before(upstream.local_addr().unwrap(), &issuer).start();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let token = format!("Bearer {}", issuer.token(&json!({ "sub": "alice", "exp": now + 2 })));
+    let application = thread::spawn(move || {
+        let (mut stream, _) = upstream.accept().unwrap();
+        let answer = accepted(&mut stream);
+        stream.write_all(&answer).unwrap();
+        let frame = [b"\x82\x7e\xff\xff".as_slice(), &[7; 65_535]].concat();
+        while stream.write_all(&frame).is_ok() {}
+    });
+    let socket = open(gateway.address(), "/", &[("Authorization", &token)]).unwrap();
+    application.join().unwrap();
+    wait::until("it is counted", || {
+        (gateway.metrics().sum("portcullis_ended_with_token_total", &["token_expired"]) == 1.0).then_some(())
+    });
+    drop(socket);
+}
