@@ -256,8 +256,8 @@ pub fn add_words_of_services(head: &mut ResponseHeader, grant: &Grant) -> pingor
     Ok(())
 }
 
-/// Reads what is left of a refused request and drops it; `false` if that was too much, too slow, or not to be asked for.
-async fn drain(session: &mut Session) -> bool {
+/// Reads what is left of a request that was answered, and drops it; `false` if that was too much, too slow, or not to be asked for.
+pub async fn drain(session: &mut Session) -> bool {
     if session.as_mut().is_body_done() {
         return true;
     }

@@ -1,6 +1,7 @@
 //! Which of the servers that can be used is the next one?
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::config::schema::{Balance, Role};
 #[derive(Debug, Default)]
 pub struct Turns {
     /// Every address of every server.
-    pub endpoints: Vec<Endpoint>,
+    pub endpoints: Vec<Arc<Endpoint>>,
     /// Each primary one as often as its weight says.
     pub order: Vec<usize>,
     /// The same of the backups.
@@ -37,7 +38,7 @@ impl Wanted<'_> {
 
 impl Turns {
     /// The next endpoint: a primary one if any can be used, else a backup.
-    pub fn choose(&self, balance: &Balance, next: &AtomicUsize, wanted: Wanted<'_>) -> Option<&Endpoint> {
+    pub fn choose(&self, balance: &Balance, next: &AtomicUsize, wanted: Wanted<'_>) -> Option<&Arc<Endpoint>> {
         let start = match balance {
             // A retry stays in the turn of its request: if it took one of its own, two servers would never change places.
             Balance::RoundRobin if !wanted.tried.is_empty() => next.load(Ordering::Relaxed),
@@ -46,13 +47,16 @@ impl Turns {
             Balance::Hash(_) => 0,
         };
         [Role::Primary, Role::Backup].into_iter().find_map(|role| {
-            let fits = |endpoint: &&Endpoint| wanted.fits(endpoint, role);
+            let fits = |endpoint: &&Arc<Endpoint>| wanted.fits(endpoint, role);
             match balance {
-                Balance::RoundRobin | Balance::Random => self.in_turn(start, role, |endpoint| fits(&endpoint)),
+                Balance::RoundRobin | Balance::Random => {
+                    self.in_turn(start, role, |endpoint| wanted.fits(endpoint, role))
+                }
                 Balance::LeastConnections => self.from(start).filter(fits).min_by(|one, other| busier(one, other)),
                 Balance::Hash(_) => {
                     let key = wanted.key.unwrap_or_default();
-                    let claims = |one: &&Endpoint, other: &&Endpoint| claim(one, key).total_cmp(&claim(other, key));
+                    let claims =
+                        |one: &&Arc<Endpoint>, other: &&Arc<Endpoint>| claim(one, key).total_cmp(&claim(other, key));
                     self.from(start).filter(fits).max_by(claims)
                 }
             }
@@ -65,13 +69,13 @@ impl Turns {
     }
 
     /// Every endpoint once.
-    fn from(&self, start: usize) -> impl Iterator<Item = &Endpoint> {
+    fn from(&self, start: usize) -> impl Iterator<Item = &Arc<Endpoint>> {
         let (before, after) = self.endpoints.split_at(start % self.endpoints.len().max(1));
         after.iter().chain(before)
     }
 
     /// Whose turn it is; if it cannot be used, its turns go to the others in equal parts.
-    fn in_turn(&self, start: usize, role: Role, fits: impl Fn(&Endpoint) -> bool) -> Option<&Endpoint> {
+    fn in_turn(&self, start: usize, role: Role, fits: impl Fn(&Endpoint) -> bool) -> Option<&Arc<Endpoint>> {
         let order = match role {
             Role::Primary => &self.order,
             Role::Backup => &self.backup_order,

@@ -114,9 +114,9 @@ pub struct Attempts {
     /// Every one, the last that answered or failed at the end.
     pub tried: Vec<EndpointAddress>,
     /// The last.
-    pub chosen: Option<Box<Endpoint>>,
+    pub chosen: Option<Arc<Endpoint>>,
     /// It is to be tried once more.
-    pub again: Option<Box<Endpoint>>,
+    pub again: Option<Arc<Endpoint>>,
     /// The last, for as long as the request is with it.
     pub load: Option<Load>,
     /// When the last was chosen.

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +24,10 @@ use super::sockets::{Inherited, Kept};
 const MOST_SOCKETS: usize = 64;
 /// Octets of their addresses.
 const MOST_OCTETS: usize = 8 * 1024;
+/// How long accepting rests when it fails.
+const OUT_OF_FILES: Duration = Duration::from_millis(100);
 /// How long a new process may take from its first word to being ready.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where a new process asks for our place.
 pub struct Successors {
@@ -42,9 +44,12 @@ impl Successors {
         if !folder.exists() {
             DirBuilder::new().mode(0o700).recursive(true).create(folder)?;
         }
-        if fs::metadata(folder)?.permissions().mode() & 0o077 != 0 {
-            let words =
-                format!("{} must be for its owner only (mode 0700): who reaches it takes our place", folder.display());
+        let is = fs::metadata(folder)?;
+        if is.permissions().mode() & 0o077 != 0 || is.uid() != geteuid().as_raw() {
+            let words = format!(
+                "{} must be ours and for nobody else (mode 0700): who reaches it takes our place",
+                folder.display()
+            );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, words));
         }
         let fresh = path.with_extension(format!("{}", std::process::id()));
@@ -55,11 +60,16 @@ impl Successors {
         Ok(Self { socket })
     }
 
-    /// Gives sockets to whoever asks, until one says that it serves.
+    /// Gives sockets to whoever asks, until one says that it serves. On a thread of its own.
+    #[allow(clippy::disallowed_methods, reason = "this thread has no runtime")]
     pub fn wait_for_one(&self, sockets: &Mutex<Vec<Kept>>) {
         for successor in self.socket.incoming() {
-            let ready = successor.and_then(|stream| give(&stream, sockets));
-            match ready {
+            let Ok(stream) = successor else {
+                // Without a file to give there will be none in a moment either.
+                std::thread::sleep(OUT_OF_FILES);
+                continue;
+            };
+            match give(&stream, sockets) {
                 Ok(true) => return,
                 Ok(false) => log::error!("the new process went away before it was ready; this one goes on"),
                 Err(error) => log::error!("the sockets could not be handed over: {error}; this process goes on"),
@@ -116,6 +126,9 @@ impl Predecessor {
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut text = vec![0; MOST_OCTETS];
         let received = recvmsg(&stream, &mut [IoSliceMut::new(&mut text)], &mut control, RecvFlags::CMSG_CLOEXEC)?;
+        if received.bytes == 0 {
+            return Err(io::Error::other("it gives its sockets to nobody now"));
+        }
         let mut handles: Vec<OwnedFd> = Vec::new();
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(received) = message {

@@ -41,6 +41,7 @@ mod signals;
 mod sockets;
 mod target;
 mod tls;
+mod told;
 mod tunnel;
 mod watched_stream;
 mod websocket;

@@ -41,7 +41,7 @@ pub struct Pool {
 #[derive(Debug)]
 pub enum Choice {
     /// This one.
-    Endpoint(Box<Endpoint>),
+    Endpoint(Arc<Endpoint>),
     /// Nobody: all that have not been tried are known to be down.
     AllDown,
     /// Nobody: no server has an address.
@@ -152,7 +152,7 @@ impl Pool {
     pub fn next(&self, wanted: Wanted<'_>) -> Choice {
         let turns = self.turns.load();
         match turns.choose(&self.spec.balance, &self.next, wanted) {
-            Some(endpoint) => Choice::Endpoint(Box::new(endpoint.clone())),
+            Some(endpoint) => Choice::Endpoint(Arc::clone(endpoint)),
             None if turns.endpoints.is_empty() => Choice::Unknown,
             None => Choice::AllDown,
         }
@@ -164,7 +164,7 @@ impl Pool {
     }
 
     /// Every address of every server.
-    pub fn endpoints(&self) -> Vec<Endpoint> {
+    pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         self.turns.load().endpoints.clone()
     }
 
@@ -221,7 +221,7 @@ impl Pool {
         role: Role,
         addresses: &[Vec<EndpointAddress>],
         before: &Turns,
-        endpoints: &mut Vec<Endpoint>,
+        endpoints: &mut Vec<Arc<Endpoint>>,
     ) -> Vec<usize> {
         let weight = |server: &ServerSpec| if server.role == role { server.weight } else { 0 };
         let weights: Vec<u32> = self.spec.servers.iter().map(weight).collect();
@@ -232,12 +232,12 @@ impl Pool {
             let (Some(of_server), Some(count)) = (addresses.get(server), taken.get_mut(server)) else { continue };
             if let Some(address) = of_server.get(*count % of_server.len().max(1)) {
                 let is_it = |known: &Endpoint| known.server == server && known.address == *address;
-                let place = endpoints.iter().position(is_it).unwrap_or(endpoints.len());
+                let place = endpoints.iter().position(|known| is_it(known)).unwrap_or(endpoints.len());
                 if place == endpoints.len() {
                     let known = before.endpoints.iter().find(|known| is_it(known));
                     let condition = known.map(|known| Arc::clone(&known.condition));
                     let condition = condition.unwrap_or_else(|| Arc::new(Condition::new(Instant::now())));
-                    endpoints.extend(self.endpoint(server, address.clone(), condition));
+                    endpoints.extend(self.endpoint(server, address.clone(), condition).map(Arc::new));
                 }
                 order.push(place);
             }
@@ -279,7 +279,7 @@ impl Pool {
     }
 }
 
-fn known(endpoints: &[Endpoint], server: usize) -> Vec<EndpointAddress> {
+fn known(endpoints: &[Arc<Endpoint>], server: usize) -> Vec<EndpointAddress> {
     let of_server = endpoints.iter().filter(|endpoint| endpoint.server == server);
     of_server.map(|endpoint| endpoint.address.clone()).collect()
 }

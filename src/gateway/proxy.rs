@@ -25,7 +25,7 @@ use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
 use super::lifetime;
 use super::live::Live;
-use super::log_line::{self, Exchange};
+use super::log_line::{self};
 use super::metrics::Metrics;
 use super::outbound;
 use super::peer::Provenance;
@@ -326,33 +326,18 @@ impl ProxyHttp for Proxy {
         {
             log::error!("request {}: {error}", context.request_id);
         }
-        if let Some(connection) = Connection::of(session).filter(|_| !session.is_http2()) {
-            connection.is_at(Stage::Idle);
-        }
-        if !session.is_http2() && !session.as_mut().is_body_done() {
-            // What is left of the request would be taken for the next one while it is thrown away.
-            session.set_keepalive(None);
-        }
-        let written = session.response_written().filter(|head| is_final(head));
-        let status = written.map_or(0, |response| response.status.as_u16());
-        let duration = context.started.elapsed();
-        let location = context.progress.location().map_or("", |location| &*location.name);
-        self.metrics.answered(location, status, duration);
-        if !self.log.is_on() {
+        self.log_request(session, context);
+        if session.is_http2() {
             return;
         }
-        let tls = session.digest().and_then(|digest| digest.ssl_digest.clone());
-        let exchange = Exchange {
-            scheme: context.scheme.unwrap_or_else(|| scheme_of(session)),
-            certificate: Connection::of(session).and_then(|connection| connection.certificate.as_ref()),
-            tls: tls.as_ref().map(|tls| tls.version.as_ref()),
-            status,
-            bytes_in: session.body_bytes_read() as u64,
-            bytes_out: session.body_bytes_sent() as u64,
-            duration,
-            head: session.req_header(),
-        };
-        self.log.write(log_line::line(context, &exchange));
+        // What is left of a request must not be taken for the next one.
+        let is_over = error.is_none() && !session.as_mut().was_upgraded() && answer::drain(session).await;
+        if !is_over {
+            session.set_keepalive(None);
+        }
+        if let Some(connection) = Connection::of(session) {
+            connection.is_at(Stage::Idle);
+        }
     }
 
     /// Every failure has its line already, in our words.

@@ -59,7 +59,13 @@ impl Signals {
                 },
                 _ = self.terminate.recv() => return Why::Ended,
                 _ = self.interrupt.recv() => return Why::Ended,
-                _ = &mut taken => return Why::HandedOver,
+                end = &mut taken => match end {
+                    Ok(()) => return Why::HandedOver,
+                    Err(error) => {
+                        log::error!("nobody waits for another process any more: {error}");
+                        taken = tokio::spawn(std::future::pending());
+                    }
+                },
             }
         }
     }

@@ -1,5 +1,8 @@
 //! How do requests and answers travel? Connections kept, nothing buffered, failures told apart and in time.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -298,4 +301,33 @@ fn a_word_before_the_answer_is_no_answer() {
     let answer = gateway.send(&Request::get("/"));
     assert_eq!((answer.status, gateway.reason_of(&answer).as_str()), (502, "upstream_unavailable"));
     assert_eq!(gateway.send(&Request::get("/")).status, 503, "it counted as a failure");
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a client that is slow is what is tested")]
+fn what_is_left_of_a_request_that_was_answered_early_is_not_taken_for_the_next() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let gateway = Gateway::start(&format!(
+        "listeners: [{{ address: '127.0.0.1:0', limits: {{ header_timeout: 300ms }} }}]\nadmin: {{ address: '127.0.0.1:0' }}\n\
+         upstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: public, upstream: app }}]\n",
+        upstream.local_addr().unwrap()
+    ));
+    let application = thread::spawn(move || {
+        for mut stream in upstream.incoming().flatten() {
+            let _ = stream.read(&mut [0; 4096]);
+            stream.write_all(b"HTTP/1.1 413 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").unwrap();
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    let mut client = gateway.client();
+    client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf");
+    assert_eq!(client.answer().status, 413);
+    thread::sleep(Duration::from_millis(600));
+    client.send("other ");
+    // Whether the connection goes on is Pingora's to say; what comes on it is never a word about a head.
+    assert!(client.try_exchange(&Request::get("/")).map_or(true, |next| next.status == 413));
+    assert_eq!(gateway.metrics().sum("portcullis_late_heads_total", &[]), 0.0);
+    drop(application);
 }
