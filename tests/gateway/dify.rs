@@ -1,11 +1,11 @@
 //! Does the shared configuration for an LLM application run unchanged? HTTPS, HTTP/2, streams, WebSockets, hardening.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use crate::harness::application::Application;
 use crate::harness::certificates::Certificate;
 use crate::harness::curl::curl;
 use crate::harness::tools::{crate_folder, fixture, run, tool};
@@ -13,23 +13,13 @@ use crate::harness::{Client, Gateway, Issuer, Request, wait};
 
 struct Site {
     gateway: Gateway,
-    application: Child,
     issuer: Issuer,
-}
-
-impl Drop for Site {
-    fn drop(&mut self) {
-        let _ = self.application.kill();
-        let _ = self.application.wait();
-    }
+    _application: Application,
 }
 
 impl Site {
     fn open() -> Self {
-        let mut application =
-            Command::new(tool("venv/bin/python")).arg(fixture("llm_app.py")).stdout(Stdio::piped()).spawn().unwrap();
-        let mut port = String::new();
-        BufReader::new(application.stdout.as_mut().unwrap()).read_line(&mut port).unwrap();
+        let application = Application::of("llm_app.py");
         let (authority, issuer) = (Certificate::authority("test"), Issuer::of("RS256"));
         let certificate = authority.vouch_for("localhost");
         let yaml = std::fs::read_to_string(crate_folder().join("conf/dify.yaml")).unwrap();
@@ -44,10 +34,10 @@ impl Site {
             .env("CERT", "dify.crt")
             .env("KEY", "dify.key")
             .env("JWT_PUB", "jwt.pub")
-            .env("UPSTREAM", format!("127.0.0.1:{}", port.trim()))
+            .env("UPSTREAM", application.address)
             .env("OFFICE", "127.0.0.0/8")
             .start();
-        Self { gateway, application, issuer }
+        Self { gateway, issuer, _application: application }
     }
 
     fn token(&self, more: &[(&str, serde_json::Value)]) -> String {

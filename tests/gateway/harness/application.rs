@@ -1,4 +1,4 @@
-//! Who speaks HTTP as people write it? Applications in Flask, of `tests/fixtures`.
+//! Who speaks HTTP as people write it? Applications in Python, of `tests/fixtures`.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use super::log::Log;
 use super::tools::{fixture, tool};
 
-/// A Flask application that runs, until it is dropped.
+/// An application that runs, until it is dropped.
 #[derive(Debug)]
 pub struct Application {
     child: Child,
@@ -27,7 +27,7 @@ impl Application {
         let complaints = Log::of(child.stderr.take().unwrap());
         let address = Log::of(child.stdout.take().unwrap())
             .find(0, "of its address", |line| line.strip_prefix("listening on ")?.parse().ok());
-        let address = address.unwrap_or_else(|| panic!("Flask did not start: {}", complaints.to_end()));
+        let address = address.unwrap_or_else(|| panic!("it did not start: {}", complaints.to_end()));
         Self { child, address }
     }
 }
