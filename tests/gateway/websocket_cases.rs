@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use crate::harness::Gateway;
+use crate::harness::application::Application;
 use crate::harness::websocket::EchoServer;
 
 const HANDSHAKE: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -83,51 +84,135 @@ fn cases() -> Vec<(String, Vec<u8>)> {
     cases
 }
 
-/// Every frame that comes back.
-fn answers(address: SocketAddr, frames: &[u8], piece: usize) -> Vec<u8> {
+/// What is sent: an extension that is asked for, frames, and how many messages come back before goodbye is said.
+struct Talk<'t> {
+    extension: &'t str,
+    frames: &'t [u8],
+    messages: usize,
+}
+
+/// What was agreed on, and every frame that comes back.
+fn answers(address: SocketAddr, talk: &Talk<'_>, piece: usize) -> (Option<String>, Vec<u8>) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_nodelay(true).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(HANDSHAKE).unwrap();
+    let handshake = String::from_utf8_lossy(HANDSHAKE).replacen("\r\n\r\n", &format!("\r\n{}\r\n", talk.extension), 1);
+    stream.write_all(handshake.as_bytes()).unwrap();
     let (mut head, mut octet) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         stream.read_exact(&mut octet).unwrap();
         head.push(octet[0]);
     }
-    assert!(head.starts_with(b"HTTP/1.1 101 "));
-    let mut reader = stream.try_clone().unwrap();
-    let listens = std::thread::spawn(move || {
-        let mut heard = Vec::new();
-        // A server that closes with octets unread resets the connection: what was heard before counts.
-        let _ = reader.read_to_end(&mut heard);
-        heard
+    let head = String::from_utf8(head).unwrap();
+    assert!(head.starts_with("HTTP/1.1 101 "));
+    let agreed = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("sec-websocket-extensions").then(|| value.to_owned())
     });
-    let all = [frames, &closing(1000, "done")].concat();
-    for piece in all.chunks(piece) {
-        if stream.write_all(piece).is_err() {
-            break;
+    let mut writer = stream.try_clone().unwrap();
+    let goodbye = closing(1000, "done");
+    let first = if talk.messages == 0 { [talk.frames, &goodbye].concat() } else { talk.frames.to_vec() };
+    let speaks = std::thread::spawn(move || first.chunks(piece).all(|piece| writer.write_all(piece).is_ok()));
+    let mut goodbye = (talk.messages > 0).then_some(goodbye);
+    let (mut heard, mut octets) = (Vec::new(), [0; 65_536]);
+    loop {
+        if let Some(goodbye) = goodbye.take_if(|_| messages(&heard) >= talk.messages) {
+            let _ = stream.write_all(&goodbye);
+        }
+        // A server that closes with octets unread resets the connection: what was heard before counts.
+        match stream.read(&mut octets) {
+            Ok(0) | Err(_) => break,
+            Ok(length) => heard.extend_from_slice(&octets[..length]),
         }
     }
-    listens.join().unwrap()
+    speaks.join().unwrap();
+    (agreed, heard)
+}
+
+/// How many messages have ended among these frames of a server.
+fn messages(mut frames: &[u8]) -> usize {
+    let mut count = 0;
+    while let [first, length, rest @ ..] = frames {
+        let (length, rest) = match (length, rest) {
+            (126, [a, b, rest @ ..]) => (usize::from(u16::from_be_bytes([*a, *b])), rest),
+            (127, [_, _, _, _, a, b, c, d, rest @ ..]) => (u32::from_be_bytes([*a, *b, *c, *d]) as usize, rest),
+            (126 | 127, _) => break,
+            (length, rest) => (usize::from(*length), rest),
+        };
+        let Some(rest) = rest.get(length..) else { break };
+        count += usize::from(first & 0x80 != 0 && first & 0x0f < 8);
+        frames = rest;
+    }
+    count
+}
+
+fn before(app: SocketAddr) -> Gateway {
+    Gateway::start(&format!(
+        "listeners: [{{ address: '127.0.0.1:0' }}]\nupstreams: {{ app: {{ servers: [\"{app}\"] }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: public, upstream: app }}]\n"
+    ))
 }
 
 #[test]
 fn every_case_has_the_same_verdict_through_the_gateway_as_without_it() {
     let app = EchoServer::start();
-    let gateway = Gateway::start(&format!(
-        "listeners: [{{ address: '127.0.0.1:0' }}]\nupstreams: {{ app: {{ servers: [\"{}\"] }} }}\n\
-         locations: [{{ match: {{ prefix: / }}, access: public, upstream: app }}]\n",
-        app.address()
-    ));
+    let gateway = before(app.address());
     let mut judged = 0;
     for (name, frames) in cases() {
-        let direct = answers(app.address(), &frames, usize::MAX);
+        let talk = Talk { extension: "", frames: &frames, messages: 0 };
+        let direct = answers(app.address(), &talk, usize::MAX);
         let pieces = if frames.len() < 2_000 { vec![usize::MAX, 1] } else { vec![usize::MAX, 1_399] };
         for piece in pieces {
-            let through = answers(gateway.address(), &frames, piece);
+            let through = answers(gateway.address(), &talk, piece);
             assert_eq!(through, direct, "{name}, in pieces of {piece}");
             judged += 1;
         }
     }
     assert!(judged > 150, "{judged}");
+}
+
+/// A payload as permessage-deflate sends it (RFC 7692 §7.2.1): without the four octets of the last empty block.
+fn deflated(payload: &[u8]) -> Vec<u8> {
+    let mut coder = flate2::Compress::new(flate2::Compression::default(), false);
+    let mut octets = Vec::with_capacity(payload.len() + 1024);
+    coder.compress_vec(payload, &mut octets, flate2::FlushCompress::Sync).unwrap();
+    octets.truncate(octets.len() - 4);
+    octets
+}
+
+const COMPRESSED: u8 = 0x40;
+
+/// Chapters 12 and 13: frames, and how many messages come back; of bad ones none, and the server says goodbye.
+fn compressed_cases() -> Vec<(Vec<u8>, usize)> {
+    let text = |length: usize| "the quick brown fox ".repeat(length / 20 + 1).into_bytes();
+    let mut cases = Vec::new();
+    for length in [16, 64, 256, 1024, 4096, 8192, 16_384, 32_768, 65_536, 131_072] {
+        let one = deflated(&text(length));
+        let (start, end) = one.split_at(one.len() / 2);
+        cases.push((frame(TEXT | COMPRESSED, &one), 1));
+        cases.push(((0..20).flat_map(|_| frame(BINARY | COMPRESSED, &one)).collect(), 20));
+        cases.push(([frame(0x01 | COMPRESSED, start), frame(0x80, end)].concat(), 1));
+    }
+    cases.push((frame(TEXT, b"plain beside it"), 1));
+    cases.push((frame(TEXT | COMPRESSED, b"\xff\xff no deflate"), usize::MAX));
+    cases.push((frame(PING | COMPRESSED, b"a compressed ping"), usize::MAX));
+    cases.push(([frame(0x01, b"one"), frame(0x80 | COMPRESSED, b"two")].concat(), usize::MAX));
+    cases
+}
+
+#[test]
+fn compressed_messages_have_the_same_verdict_as_well() {
+    let app = Application::of("llm_app.py");
+    let gateway = before(app.address);
+    for parameters in ["", "; server_no_context_takeover", "; client_no_context_takeover", "; server_max_window_bits=9"]
+    {
+        let extension = format!("Sec-WebSocket-Extensions: permessage-deflate{parameters}\r\n");
+        for (place, (frames, messages)) in compressed_cases().into_iter().enumerate() {
+            let talk = Talk { extension: &extension, frames: &frames, messages };
+            let direct = answers(app.address, &talk, usize::MAX);
+            let through = answers(gateway.address(), &talk, 1_399);
+            assert!(direct == through, "{parameters}: case {place}: {} and {}", direct.1.len(), through.1.len());
+            assert!(direct.0.is_some_and(|agreed| agreed.contains("permessage-deflate")), "{parameters}");
+        }
+    }
 }
