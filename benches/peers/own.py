@@ -1,0 +1,74 @@
+"""Our own gateway, and the bare Pingora proxy that it is compared with."""
+
+import os
+from pathlib import Path
+
+from systems import Job
+
+RELEASE = Path(os.environ.get("PORTCULLIS_RELEASE", Path(__file__).parents[2] / "target/release"))
+
+KEY_FILES = {"HS256": "secret_file", "RS256": "pem_file", "ES256": "pem_file", "EdDSA": "pem_file"}
+KEY_NAMES = {"HS256": "hs256.secret", "RS256": "rs256.pem", "ES256": "es256.pem", "EdDSA": "eddsa.pem"}
+
+
+def key_file(algorithm: str, keys: Path) -> str:
+    """A key source for tokens of an algorithm."""
+    only = f", algorithms: [{algorithm}]"
+    return f"[{{ {KEY_FILES[algorithm]}: {keys / KEY_NAMES[algorithm]}{only} }}]"
+
+
+def bare(job: Job) -> list[str] | None:
+    """Pingora with nothing in it."""
+    if job.access != "none":
+        return None
+    tls = [str(job.keys / "tls.crt"), str(job.keys / "tls.key")] if job.tls else []
+    return [str(RELEASE / "bare"), f"127.0.0.1:{job.port}", f"127.0.0.1:{job.upstream}", *tls]
+
+
+def portcullis(job: Job) -> list[str] | None:
+    """The product, one thread, no access log: the peers write none either."""
+    listener = f"address: 127.0.0.1:{job.port}"
+    if job.tls:
+        listener += f", tls: {{ cert: {job.keys / 'tls.crt'}, key: {job.keys / 'tls.key'} }}"
+    lines = [
+        f"listeners: [{{ {listener} }}]",
+        "process: { threads: 1 }",
+        'access_log: { to: "off" }',
+        "upstreams:",
+        f"  app: {{ servers: [{{ address: 127.0.0.1:{job.upstream} }}] }}",
+    ]
+    lines += {"none": lambda _: [], "jwt": realm, "forward": service}[job.access](job)
+    access = {"none": "public", "jwt": "{ realm: bench }", "forward": "{ forward_auth: verifier }"}[job.access]
+    lines.append(f"locations: [{{ match: {{ prefix: / }}, access: {access}, upstream: app }}]")
+    return started(lines, job.folder)
+
+
+def realm(job: Job) -> list[str]:
+    """Rules like those of the peers; for encrypted tokens a key of our own as well."""
+    nested = job.algorithm == "JWE"
+    keys = [f"keys:\n  signing: {key_file('HS256' if nested else job.algorithm, job.keys)}"]
+    rules = "keys: signing"
+    if nested:
+        keys.append(f"  ours: [{{ pem_file: {job.keys / 'rsa-oaep.pem'}, algorithms: [RSA-OAEP-256] }}]")
+        rules = "type: nested, keys: signing, decryption_keys: ours"
+    return keys + [
+        "realms:",
+        f"  bench: {{ {rules}, issuer: https://issuer.example, audience: api, cache: {{ entries: 20000 }},",
+        '    identity_headers: { X-User-ID: "{claims.sub}" } }',
+    ]
+
+
+def service(job: Job) -> list[str]:
+    """Whoever is asked by all gateways."""
+    return [
+        "forward_auth:",
+        f"  verifier: {{ url: 'http://127.0.0.1:{job.verifier}/', send_headers: [Authorization],",
+        """    identity_headers: { X-User-ID: "{auth.headers['x-user-id']}" } }""",
+    ]
+
+
+def started(lines: list[str], folder: Path) -> list[str]:
+    """Writes a configuration, and answers the command that serves it."""
+    file = folder / "portcullis.yaml"
+    file.write_text("\n".join(lines) + "\n")
+    return [str(RELEASE / "portcullis"), "run", "-c", str(file)]
