@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` runs the main job, `make test` passes the tests.
 
-.PHONY: help demo build release deps test lint doc deny advisories bench docs-bench clean
+.PHONY: help demo build release deps test instructions lint doc deny advisories bench docs-bench clean
 
 TOOLS := $(CURDIR)/target/test-tools
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -27,6 +27,11 @@ test-tools: deps ## Install what the tests need
 test: test-tools ## Install what the tests need and run all of them
 	cargo build --examples
 	PORTCULLIS_TEST_TOOLS="$(TOOLS)" cargo test --all-targets
+
+instructions: deps ## Count the instructions of decisions; fails if they are more than those checked in
+	@command -v valgrind >/dev/null && command -v python3 >/dev/null \
+	  || { $(SUDO) apt-get update && $(SUDO) apt-get install -y --no-install-recommends valgrind python3; }
+	benches/instructions/check
 
 lint: deps ## Format, clippy, documentation
 	cargo fmt --check
