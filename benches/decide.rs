@@ -30,6 +30,10 @@ fn decisions(criterion: &mut Criterion) {
         signing_key::sign(JwsAlgorithm::Rs256, Some("k"), key.private.as_bytes(), &expired.to_string()).unwrap();
     let expired = head("/x", Some(&expired));
 
+    let forged = mint(0);
+    let (content, _) = forged.rsplit_once('.').unwrap();
+    let forged = head("/x", Some(&format!("{content}.{}", "A".repeat(342))));
+
     let mut group = criterion.benchmark_group("decide");
     for (name, head) in [
         ("public", public),
@@ -37,6 +41,7 @@ fn decisions(criterion: &mut Criterion) {
         ("refused, no token", none),
         ("refused, garbage", garbage),
         ("refused, expired", expired),
+        ("refused, bad signature again", forged),
     ] {
         group.bench_function(name, |bencher| bencher.iter(|| decide(&cached, black_box(&head), SystemTime::now())));
     }

@@ -31,7 +31,8 @@ const CACHED_TOKENS: usize = 32;
 /// More than the cache holds: a new token drives an old one out, as in a gateway that has run for a while.
 const UNTIL_FULL: usize = 2 * CACHED_TOKENS;
 
-const NAMES: [&str; 6] = ["public", "hit", "miss-hs256", "miss-rs256", "refused-no-token", "refused-expired"];
+const NAMES: [&str; 7] =
+    ["public", "hit", "miss-hs256", "miss-rs256", "refused-no-token", "refused-expired", "refused-signature-again"];
 
 /// One kind of decision.
 struct Case {
@@ -64,6 +65,13 @@ impl Case {
                 // Nothing is remembered, so that one token is new each time.
                 let minted: Value = serde_json::from_str(include_str!("instructions/rs256.json")).unwrap();
                 Self::repeated(snapshot(&minted["jwk"], 0, now()), "/x", minted["token"].as_str(), None)
+            }
+            "refused-signature-again" => {
+                let minted: Value = serde_json::from_str(include_str!("instructions/rs256.json")).unwrap();
+                let (content, _) = minted["token"].as_str().unwrap().rsplit_once('.').unwrap();
+                let forged = format!("{content}.{}", URL_SAFE_NO_PAD.encode([1; 256]));
+                let snapshot = snapshot(&minted["jwk"], CACHED_TOKENS, now());
+                Self::repeated(snapshot, "/x", Some(&forged), Some(Reason::SignatureInvalid))
             }
             "refused-no-token" => Self::repeated(of_secret(), "/x", None, Some(Reason::TokenMissing)),
             "refused-expired" => {

@@ -86,6 +86,7 @@ const OWNERS: &[(&str, &str)] = &[
     ("sha_crypt", "auth/password_hash.rs"),
     ("aws_lc_rs", "cli/token/signing_key.rs"),
     ("quick_cache", "auth/verified_cache.rs"),
+    ("quick_cache", "auth/refused_cache.rs"),
     ("quick_cache", "auth/service_cache.rs"),
     ("quick_cache", "snapshot/limit.rs"),
     ("quick_cache", "auth/passwords.rs"),

@@ -20,6 +20,7 @@ pub mod question;
 pub mod realm;
 pub mod realm_keys;
 pub mod reason;
+pub mod refused_cache;
 pub mod request;
 pub mod revocations;
 pub mod service_cache;

@@ -15,6 +15,7 @@ use super::identity::{Identity, Use, VerifiedToken};
 use super::proof::Proof;
 use super::question::Halt;
 use super::reason::Reason;
+use super::refused_cache::RefusedCache;
 use super::request::Request;
 use super::revocations::Revocations;
 use super::single_use::{Once, UsedTokens};
@@ -50,6 +51,8 @@ pub struct Realm {
     pub identity_headers: Vec<IdentityHeader>,
     /// Tokens that were verified before.
     pub verified: Arc<VerifiedCache>,
+    /// Tokens whose signature was not good.
+    pub refused: Arc<RefusedCache>,
     /// Told of hits and misses.
     pub observer: Arc<dyn CacheObserver>,
 }
@@ -187,7 +190,7 @@ impl Realm {
             self.observer.looked_up(&self.name, Lookup::Hit);
             return Ok(known);
         }
-        let measure = Measure { largest: request.largest_token, claims: &self.claims, request };
+        let measure = Measure { largest: request.largest_token, claims: &self.claims, refused: &self.refused, request };
         let (proven, verified) = proof.verify(token, &measure, trace)?;
         let verified = Arc::new(verified);
         self.verified.insert(token, proven, &verified);

@@ -10,6 +10,7 @@ use super::proof::{Encryption, Proof, Signature};
 use super::question::Halt;
 use super::realm_keys::RequestKeys;
 use super::reason::Reason;
+use super::refused_cache::RefusedCache;
 use super::request::Request;
 use super::trace::{NoTrace, Step, Trace, Verdict};
 use crate::jose::{EncryptedToken, Json, SignedToken, TokenError};
@@ -51,6 +52,8 @@ pub struct Measure<'m> {
     pub largest: usize,
     /// Rules for the claims, which are read before the signature is looked at.
     pub claims: &'m ClaimRules,
+    /// Tokens that need not be looked at again.
+    pub refused: &'m RefusedCache,
     /// What the token came with.
     pub request: &'m Request<'m>,
 }
@@ -155,7 +158,7 @@ impl Bound<'_, Signature> {
         if fits_no_key {
             return Err(self.keys.without_key(Reason::AlgorithmRefused, measure.request));
         }
-        let signed = self.signed_by(&token, &keys, measure, trace);
+        let signed = self.signed_anew(text, &token, &keys, measure, trace);
         if T::LISTENS && early.is_err() | signed.is_err() {
             // Who listens hears of every claim, also of a token that is not good enough to be looked at further.
             let _ = measure.claims.before_signature(&claims, measure.request.now, trace);
@@ -175,6 +178,27 @@ impl Bound<'_, Signature> {
             for_expressions: OnceLock::new(),
         };
         Ok((proof.generation, token))
+    }
+
+    /// Tries the keys that fit, if that was not done before. Who names a key that nobody knows is always news: an endpoint may
+    /// publish it by now.
+    fn signed_anew<T: Trace>(
+        &self,
+        text: &str,
+        token: &SignedToken<'_>,
+        keys: &KeyView,
+        measure: &Measure<'_>,
+        trace: &mut T,
+    ) -> Result<ByKey, Halt<Reason>> {
+        if !T::LISTENS && measure.refused.contains(text, keys) {
+            return Err(Halt::Refuse(Reason::SignatureInvalid));
+        }
+        let signed = self.signed_by(token, keys, measure, trace);
+        let is_refused = matches!(signed, Err(Halt::Refuse(Reason::SignatureInvalid)));
+        if is_refused && token.key_id().is_none_or(|id| keys.knows(id)) {
+            measure.refused.insert(text, keys);
+        }
+        signed
     }
 
     /// Tries the keys that fit.

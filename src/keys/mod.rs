@@ -48,6 +48,9 @@ pub struct LoadedKeys {
     generation: Generation,
     verification: KeyTable<VerificationKey>,
     decryption: KeyTable<DecryptionKey>,
+    /// What any of the keys allows: a set of a thousand keys answers this at once.
+    algorithms: AlgorithmSet,
+    key_management: KeyManagementSet,
 }
 
 impl LoadedKeys {
@@ -55,6 +58,8 @@ impl LoadedKeys {
     pub fn new(keys: Keys) -> Self {
         Self {
             generation: Generation::next(),
+            algorithms: keys.verification.iter().flat_map(|key| key.algorithms().iter()).collect(),
+            key_management: keys.decryption.iter().flat_map(|key| key.key_management().iter()).collect(),
             verification: KeyTable::new(keys.verification, VerificationKey::kid),
             decryption: KeyTable::new(keys.decryption, DecryptionKey::kid),
         }
@@ -153,6 +158,11 @@ pub enum NoKey {
 }
 
 impl KeyView {
+    /// Which loads these are.
+    pub fn generations(&self) -> impl Iterator<Item = Generation> {
+        self.loaded.iter().map(|loaded| loaded.generation)
+    }
+
     /// Whether any of the keys has this id.
     pub fn knows(&self, key_id: &str) -> bool {
         self.loaded.iter().any(|loaded| {
@@ -162,14 +172,12 @@ impl KeyView {
 
     /// The signature algorithms that any of the keys allows.
     pub fn algorithms(&self) -> AlgorithmSet {
-        let keys = self.loaded.iter().flat_map(|loaded| loaded.verification());
-        keys.flat_map(|key| key.algorithms().iter()).collect()
+        self.loaded.iter().flat_map(|loaded| loaded.algorithms.iter()).collect()
     }
 
     /// The key management algorithms that any of the keys allows.
     pub fn key_management(&self) -> KeyManagementSet {
-        let keys = self.loaded.iter().flat_map(|loaded| loaded.decryption());
-        keys.flat_map(|key| key.key_management().iter()).collect()
+        self.loaded.iter().flat_map(|loaded| loaded.key_management.iter()).collect()
     }
 
     /// The keys to verify a token with: those with its key id; if there are none, those without one. A token without a

@@ -269,6 +269,28 @@ fn the_log_may_be_off() {
 }
 
 #[test]
+fn a_flood_of_bad_tokens_evicts_no_good_one() {
+    let issuer = Issuer::of("ES256");
+    let rules = r#"
+keys: { site: [{ jwks_file: keys.json }] }
+realms: { site: { keys: site, cache: { entries: 8 } } }
+locations: [{ match: { prefix: / }, access: { realm: site }, respond: { status: 200, text: in } }]
+"#;
+    let gateway = Gateway::prepare(&format!("{PLAIN}{rules}")).file("keys.json", issuer.jwks()).start();
+    let (good, stranger) = (issuer.token_of("alice"), Issuer::of("ES256"));
+    let mut client = gateway.client();
+    assert_eq!(client.exchange(&Request::get("/").bearer(&good)).status, 200);
+    for number in 0..100 {
+        for bad in [stranger.token_of(&format!("{number}")), format!("garbage{number}")] {
+            assert_eq!(client.exchange(&Request::get("/").bearer(&bad)).status, 401);
+        }
+    }
+    assert_eq!(client.exchange(&Request::get("/").bearer(&good)).status, 200);
+    let hits = gateway.metrics().sum("portcullis_verified_cache_total", &["result=\"hit\""]);
+    assert_eq!(hits, 1.0, "its signature is still remembered");
+}
+
+#[test]
 fn metrics_count_requests_decisions_durations_and_the_cache() {
     let site = Site::open("");
     let token = site.token();

@@ -148,6 +148,19 @@ fn a_key_file_that_changes_is_picked_up() {
 }
 
 #[test]
+fn a_signature_that_was_refused_is_looked_at_again_with_other_keys() {
+    let (ours, theirs) = (Issuer::with_kid("ES256", "same"), Issuer::with_kid("ES256", "same"));
+    let gateway = Gateway::prepare(&format!("{PLAIN}{REALM}")).file("keys.json", ours.jwks()).start();
+    let (our_token, their_token) = (ours.token_of("a"), theirs.token_of("a"));
+    for _ in 0..3 {
+        assert_eq!((status_with(&gateway, &our_token), status_with(&gateway, &their_token)), (200, 401));
+    }
+    gateway.write("keys.json", theirs.jwks());
+    wait_for_status(&gateway, &their_token, 200);
+    assert_eq!(status_with(&gateway, &our_token), 401);
+}
+
+#[test]
 fn class_32_a_key_file_that_becomes_bad_keeps_the_last_good_keys() {
     let (issuer, stranger) = (Issuer::of("ES256"), Issuer::of("ES256"));
     let gateway = Gateway::prepare(&format!("{PLAIN}{REALM}")).file("keys.json", issuer.jwks()).start();

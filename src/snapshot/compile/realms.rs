@@ -10,6 +10,7 @@ use crate::auth::expression::fields::Scope;
 use crate::auth::expression::template::Template;
 use crate::auth::proof::Proof;
 use crate::auth::realm::{Enforcement, Realm, Requirement};
+use crate::auth::refused_cache::RefusedCache;
 use crate::auth::revocations::{Revocations, RevokedLists};
 use crate::auth::single_use::UsedTokens;
 use crate::auth::verified_cache::VerifiedCache;
@@ -60,6 +61,7 @@ impl<'c> Compiler<'c> {
             require,
             identity_headers,
             verified,
+            refused: Arc::new(RefusedCache::beside(written.cache_entries)),
             observer: Arc::clone(&self.environment.observer),
             name,
         })
