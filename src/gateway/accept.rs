@@ -5,14 +5,15 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use pingora_core::apps::ServerApp;
-use pingora_core::protocols::Stream;
+use pingora_core::apps::{HttpServerApp, ServerApp};
 use pingora_core::protocols::tls::SslStream;
 use pingora_core::protocols::tls::server::handshake;
+use pingora_core::protocols::{ALPN, IO, Ssl, Stream};
 use pingora_core::tls::ssl::SslAcceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -21,8 +22,10 @@ use super::certificates::facts_of;
 use super::client_stream::{ClientStream, Plaintext};
 use super::connection::{Connection, Stage};
 use super::drain::OpenConnections;
+use super::http1;
 use super::live::Live;
 use super::metrics::Metrics;
+use super::peer::Peer;
 use super::proxy_header::{self, Behalf};
 use super::tls::TlsDoor;
 use super::watched_stream::WatchedStream;
@@ -55,7 +58,7 @@ impl Transport {
     }
 }
 
-/// A bound socket.
+/// A bound socket, as one loop accepts on it.
 pub struct Door {
     /// The address it was bound to; a port that was 0 is the one that was given.
     pub address: SocketAddr,
@@ -65,10 +68,16 @@ pub struct Door {
 }
 
 impl Door {
-    /// Accepts on a socket that listens.
+    /// Accepts on a socket that listens, by the loop that this is called in.
     pub fn open(socket: std::net::TcpListener, transport: Transport, listener: ListenerId) -> io::Result<Self> {
         let address = socket.local_addr()?;
         Ok(Self { address, socket: TcpListener::from_std(socket)?, transport, listener })
+    }
+
+    /// The same socket for the loop that this is called in. Who is first accepts.
+    pub fn reopen(&self) -> io::Result<Self> {
+        let socket = TcpListener::from_std(std::net::TcpListener::from(self.socket.as_fd().try_clone_to_owned()?))?;
+        Ok(Self { address: self.address, socket, transport: self.transport.clone(), listener: self.listener })
     }
 }
 
@@ -123,7 +132,7 @@ impl<A> Clone for Hall<A> {
 }
 
 /// Accepts connections until no more are to come in.
-pub async fn accept<A: ServerApp + Send + Sync + 'static>(door: Door, hall: Hall<A>) {
+pub async fn accept<A: HttpServerApp + Send + Sync + 'static>(door: Door, hall: Hall<A>) {
     let mut closing = hall.closing.clone();
     loop {
         let accepted = tokio::select! {
@@ -162,7 +171,7 @@ struct Caller {
     listener: ListenerId,
 }
 
-async fn serve<A: ServerApp + Send + Sync + 'static>(
+async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     stream: TcpStream,
     caller: Caller,
     transport: Transport,
@@ -176,14 +185,34 @@ async fn serve<A: ServerApp + Send + Sync + 'static>(
         ready = receive(stream, caller, transport, &hall) => ready,
         _ = shutdown.wait_for(|ends| *ends) => None,
     };
-    let mut next = ready;
-    while let Some(stream) = next {
-        next = hall.app.process_new(stream, &hall.shutdown).await;
+    match ready {
+        Some(Ready { stream, spoken: Plaintext::Http1, idle_timeout }) => {
+            http1::serve(&hall.app, stream, idle_timeout, &hall.shutdown).await;
+        }
+        Some(Ready { stream, spoken: Plaintext::Http2, .. }) => {
+            drop(hall.app.process_new(stream, &hall.shutdown).await)
+        }
+        None => {}
+    }
+}
+
+/// A connection on which requests can come.
+struct Ready {
+    stream: Stream,
+    spoken: Plaintext,
+    idle_timeout: Duration,
+}
+
+impl Ready {
+    fn new<S: IO + 'static>(stream: S, spoken: Plaintext, connection: Connection, metrics: Metrics) -> Self {
+        let idle_timeout = connection.idle_timeout;
+        let stream = Box::new(WatchedStream::new(stream, spoken, Arc::new(connection), metrics));
+        Self { stream, spoken, idle_timeout }
     }
 }
 
 /// Does what comes before the first request.
-async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transport, hall: &Hall<A>) -> Option<Stream> {
+async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transport, hall: &Hall<A>) -> Option<Ready> {
     let Reception { limits, proxy_protocol, trusted } = hall.reception(caller.listener);
     if proxy_protocol == ProxyProtocol::Required {
         let header = tokio::time::timeout(limits.header_timeout, proxy_header::take(&mut stream)).await;
@@ -205,8 +234,8 @@ async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transp
             }
         }
     }
-    let mut connection =
-        Connection::new(caller.listener, transport.scheme(), limits.header_timeout, limits.idle_timeout);
+    let peer = Peer::at(caller.client.ip());
+    let mut connection = Connection::new(caller.listener, peer, transport.scheme(), &limits);
     if hall.live.is_none() {
         // Operators ask no hook of ours: nobody would say that a head is complete.
         connection.is_at(Stage::Request);
@@ -215,13 +244,13 @@ async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transp
     match transport {
         Transport::Http1 => {
             let stream = ClientStream::plaintext(stream, caller.client, caller.address);
-            Some(Box::new(WatchedStream::new(stream, Plaintext::Http1, Arc::new(connection), metrics)))
+            Some(Ready::new(stream, Plaintext::Http1, connection, metrics))
         }
         Transport::Http1OrHttp2 => {
             let stream = ClientStream::plaintext(stream, caller.client, caller.address);
             let stream = stream.tell_http2(limits.idle_timeout, limits.header_timeout).await.ok()?;
             let spoken = stream.spoken();
-            Some(Box::new(WatchedStream::new(stream, spoken, Arc::new(connection), metrics)))
+            Some(Ready::new(stream, spoken, connection, metrics))
         }
         Transport::Tls(door) => {
             let stream = ClientStream::below_tls(stream, caller.client, caller.address);
@@ -231,7 +260,9 @@ async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transp
             };
             let shown = stream.ssl().peer_certificate();
             connection.certificate = shown.as_ref().and_then(|certificate| facts_of(certificate));
-            Some(Box::new(WatchedStream::new(stream, Plaintext::Http1, Arc::new(connection), metrics)))
+            let is_http2 = stream.selected_alpn_proto() == Some(ALPN::H2);
+            let spoken = if is_http2 { Plaintext::Http2 } else { Plaintext::Http1 };
+            Some(Ready::new(stream, spoken, connection, metrics))
         }
     }
 }

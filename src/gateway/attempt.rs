@@ -49,7 +49,7 @@ impl Proxy {
         let key = judge::with_facts(&self.arrival(session, context)?, context, |facts| {
             template.render(facts).ok().flatten().map(|key| key.into_owned())
         });
-        Ok(key.or_else(|| context.client.map(|client| client.to_string())))
+        Ok(key.or_else(|| context.client().map(|client| client.to_string())))
     }
 
     /// Tells operators of a failure, and the server's record.

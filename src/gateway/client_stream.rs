@@ -76,6 +76,11 @@ impl ClientStream {
         self.plaintext
     }
 
+    /// Waits until something can be read. Not if there is something to be written first: reading does that.
+    pub async fn readable(&self) -> io::Result<()> {
+        if self.waiting { Ok(()) } else { self.socket().readable().await }
+    }
+
     fn writer(&mut self) -> &mut BufWriter<TcpStream> {
         match &mut self.stream {
             Buffered::Direct(writer) => writer,

@@ -4,22 +4,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
-use pingora_core::protocols::l4::socket::SocketAddr as PingoraAddress;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 
 use super::live::Edition;
+use super::peer::Peer;
 use crate::auth::Scheme;
 use crate::auth::client_certificate::ClientCertificate;
 use crate::route::ListenerId;
-use crate::snapshot::Listener;
+use crate::snapshot::{Limits, Listener};
 
 /// A client connection. Its stream keeps time by it, and requests tell it how far they are.
 #[derive(Debug)]
 pub struct Connection {
     /// The listener that it came in by.
     pub listener: ListenerId,
+    /// Who opened it, or on whose behalf.
+    pub peer: Peer,
     /// What is spoken on it.
     pub scheme: Scheme,
     /// What the certificate says that the client has shown.
@@ -49,9 +51,10 @@ const REQUEST: u8 = 2;
 
 impl Connection {
     /// A connection on which nothing was said yet.
-    pub fn new(listener: ListenerId, scheme: Scheme, header_timeout: Duration, idle_timeout: Duration) -> Self {
+    pub fn new(listener: ListenerId, peer: Peer, scheme: Scheme, limits: &Limits) -> Self {
+        let (header_timeout, idle_timeout) = (limits.header_timeout, limits.idle_timeout);
         let (stage, requests) = (AtomicU8::new(IDLE), AtomicU32::new(0));
-        Self { listener, scheme, certificate: None, header_timeout, idle_timeout, stage, requests }
+        Self { listener, peer, scheme, certificate: None, header_timeout, idle_timeout, stage, requests }
     }
 
     /// The connection of a request: Pingora hands on what our stream gives it.
@@ -105,12 +108,4 @@ pub fn scheme_of(session: &Session) -> Scheme {
 /// The listener of a request.
 pub fn listener_of<'e>(session: &Session, edition: &'e Edition) -> Option<&'e Listener> {
     edition.snapshot.listeners.get(Connection::of(session)?.listener)
-}
-
-/// The address that a request came from, or that a balancer says it did.
-pub fn client_of(session: &Session) -> Option<std::net::IpAddr> {
-    match session.client_addr()? {
-        PingoraAddress::Inet(address) => Some(address.ip().to_canonical()),
-        PingoraAddress::Unix(_) => None,
-    }
 }

@@ -1,12 +1,16 @@
 //! How far has one request come? Its pinned edition, and what was found out on the way.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use http::HeaderValue;
+
 use super::condition::Load;
+use super::ids;
 use super::live::Edition;
 use super::metrics::Metrics;
-use super::peer::Provenance;
+use super::peer::{Peer, Provenance};
 use super::pool::{Endpoint, EndpointAddress};
 use super::target::Target;
 use crate::auth::{Denial, Grant, Scheme};
@@ -24,11 +28,11 @@ pub struct RequestContext {
     /// Its id, which the upstream and the client are told.
     pub request_id: String,
     /// Who sent it.
-    pub client: Option<std::net::IpAddr>,
+    pub client: Option<Peer>,
     /// How that client spoke; `None` before anything is known.
     pub scheme: Option<Scheme>,
     /// `X-Forwarded-For` for the upstream.
-    pub forwarded_for: Option<String>,
+    pub forwarded_for: Option<HeaderValue>,
     /// How far it has come.
     pub progress: Progress,
     /// What was tried for it.
@@ -44,7 +48,7 @@ impl RequestContext {
             edition,
             received,
             started: Instant::now(),
-            request_id: format!("{:032x}", fastrand::u128(..)),
+            request_id: ids::new_request_id(),
             client: None,
             scheme: None,
             forwarded_for: None,
@@ -52,6 +56,11 @@ impl RequestContext {
             attempts: Attempts::default(),
             _in_flight: InFlight::begin(&metrics.in_flight),
         }
+    }
+
+    /// The address of who sent it, if that is known.
+    pub fn client(&self) -> Option<IpAddr> {
+        self.client.as_ref().map(Peer::address)
     }
 
     /// Takes over what is believed of how it came.

@@ -56,7 +56,7 @@ impl Departure {
         &self,
         why: Why,
         accepting: Vec<JoinHandle<()>>,
-        proxy: &HttpProxy<Proxy>,
+        proxies: &[Arc<HttpProxy<Proxy>>],
         ended: impl Future<Output = ()>,
     ) {
         log::info!("shutting down: {} connections are open", self.open.count());
@@ -69,13 +69,13 @@ impl Departure {
             self.handed_over.send_replace(true);
             let last = async {
                 if timeout(NEXT_ANSWER, self.open.closed()).await.is_err() {
-                    self.let_go_of_idle(proxy).await;
+                    self.let_go_of_idle(proxies).await;
                 }
                 self.open.closed().await;
             };
             tokio::select! { () = last => {}, () = ended => {} }
         }
-        self.let_go_of_idle(proxy).await;
+        self.let_go_of_idle(proxies).await;
         if timeout(self.most.saturating_sub(GOODBYE), self.open.closed()).await.is_err() {
             self.leaving.send_replace(true);
             if timeout(GOODBYE.min(self.most), self.open.closed()).await.is_err() {
@@ -86,9 +86,11 @@ impl Departure {
         log::info!("every request was served");
     }
 
-    async fn let_go_of_idle(&self, proxy: &HttpProxy<Proxy>) {
+    async fn let_go_of_idle(&self, proxies: &[Arc<HttpProxy<Proxy>>]) {
         self.shutdown.send_replace(true);
-        proxy.http_cleanup().await;
+        for proxy in proxies {
+            proxy.http_cleanup().await;
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use pingora_core::{ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
 use super::context::{Progress, RequestContext, Turn};
+use super::head;
 use super::headers;
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
 use super::live::Edition;
 use super::metrics::Metrics;
 use super::outbound;
-use super::peer::Provenance;
+use super::peer::{Peer, Provenance};
 use crate::auth::Scheme;
 use crate::auth::challenge::Challenge;
 use crate::auth::expression::facts::MASK;
@@ -97,12 +98,14 @@ async fn decide<T: Trace>(
     let mut context = RequestContext::new(edition, question.at, metrics);
     let listener = context.edition.snapshot.listeners.get(question.listener);
     let trusted = listener.map_or(&[] as &[IpNet], |listener| &listener.trusted_proxies);
-    let provenance = Provenance::of(&head, Some(question.client), scheme, trusted);
+    let provenance = Provenance::of(&head, &Peer::at(question.client), scheme, trusted);
     let scheme = provenance.scheme;
     context.came(provenance);
     let size = headers::size(&head);
-    headers::strip_client_claims(&mut head, &context.edition.snapshot.identity_names);
-    let inquirer = Inquirer::new(metrics.clone());
+    head::change(&mut head, |headers| {
+        headers::strip_client_claims(headers, &context.edition.snapshot.identity_names);
+    })?;
+    let inquirer = Inquirer::new(metrics.clone(), Arc::default());
     let arrival =
         Arrival { head: &head, scheme, listener: question.listener, size, certificate: None, inquirer: &inquirer };
     judge::judge(&arrival, &mut context, trace).await?;

@@ -2,6 +2,8 @@
 //!
 //! Both halves stand here: what no client may say is stripped, and what we say ourselves is set after it.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -16,15 +18,15 @@ use crate::snapshot::{HeaderEdit, IdentityNames, TokenRemoval};
 #[derive(Debug)]
 pub struct Forwarded<'f> {
     /// The client's address.
-    pub client: Option<std::net::IpAddr>,
+    pub client: Option<&'f HeaderValue>,
     /// The client, and the proxies that are trusted to have told of it.
-    pub chain: Option<&'f str>,
+    pub chain: Option<&'f HeaderValue>,
     /// `http` or `https`.
     pub scheme: &'static str,
     /// The host as the client wrote it.
-    pub authority: &'f str,
-    /// The id of this request.
-    pub request_id: &'f str,
+    pub authority: Option<&'f HeaderValue>,
+    /// The id of this request, for those who may be told.
+    pub request_id: Option<&'f HeaderValue>,
 }
 
 /// Who came before.
@@ -35,8 +37,6 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 /// The header that carries the id of a request.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Octets of a request's head, as HTTP/1.1 would write it.
 pub fn size(head: &RequestHeader) -> usize {
@@ -45,14 +45,14 @@ pub fn size(head: &RequestHeader) -> usize {
 }
 
 /// Strips what no client may say: identity headers in any spelling, and headers that stand for what a proxy has seen.
-pub fn strip_client_claims(head: &mut RequestHeader, identity: &IdentityNames) {
-    strip(head, |name| identity.contains(name) || is_proxy_word(name));
+pub fn strip_client_claims(headers: &mut HeaderMap, identity: &IdentityNames) {
+    strip(headers, |name| identity.contains(name) || is_proxy_word(name));
 }
 
-fn strip(head: &mut RequestHeader, forged: impl Fn(&str) -> bool) {
-    let forged: Vec<HeaderName> = head.headers.keys().filter(|name| forged(name.as_str())).cloned().collect();
+fn strip(headers: &mut HeaderMap, forged: impl Fn(&str) -> bool) {
+    let forged: Vec<HeaderName> = headers.keys().filter(|name| forged(name.as_str())).cloned().collect();
     for name in &forged {
-        head.remove_header(name);
+        headers.remove(name);
     }
 }
 
@@ -100,81 +100,40 @@ fn hop_by_hop(headers: &HeaderMap) -> Vec<HeaderName> {
 }
 
 /// Says what the client did not get to say.
-pub fn set_forwarded(head: &mut RequestHeader, forwarded: &Forwarded<'_>) -> pingora_core::Result<()> {
+pub fn set_forwarded(headers: &mut HeaderMap, forwarded: &Forwarded<'_>) {
     if let Some(client) = forwarded.client {
-        head.insert_header(X_REAL_IP, client.to_string())?;
+        headers.insert(X_REAL_IP, client.clone());
     }
     if let Some(chain) = forwarded.chain {
-        head.insert_header(X_FORWARDED_FOR, chain)?;
+        headers.insert(X_FORWARDED_FOR, chain.clone());
     }
-    head.insert_header(X_FORWARDED_PROTO, forwarded.scheme)?;
-    if !forwarded.authority.is_empty() {
-        head.insert_header(X_FORWARDED_HOST, forwarded.authority)?;
+    headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(forwarded.scheme));
+    if let Some(authority) = forwarded.authority {
+        headers.insert(X_FORWARDED_HOST, authority.clone());
     }
-    head.insert_header(X_REQUEST_ID, forwarded.request_id)
-}
-
-/// The trace that a request belongs to (W3C Trace Context §3.2) goes on; a request without one begins its own, which has the
-/// request's id if that can be one.
-pub fn set_trace(head: &mut RequestHeader, request_id: &str) -> pingora_core::Result<()> {
-    let mut said = head.headers.get_all(&TRACEPARENT).iter();
-    if let (Some(said), None) = (said.next(), said.next())
-        && is_traceparent(said.as_bytes())
-    {
-        return Ok(());
+    if let Some(id) = forwarded.request_id {
+        headers.insert(X_REQUEST_ID, id.clone());
     }
-    head.remove_header(&TRACESTATE);
-    let is_id = request_id.len() == 32 && request_id.bytes().all(is_lower_hex) && request_id.bytes().any(|o| o != b'0');
-    let trace = if is_id { request_id.to_owned() } else { format!("{:032x}", fastrand::u128(1..)) };
-    head.insert_header(TRACEPARENT, format!("00-{trace}-{:016x}-01", fastrand::u64(1..)))
-}
-
-/// `00-` trace `-` parent `-` flags; neither of the two is all zeros. Later versions may add to it.
-fn is_traceparent(said: &[u8]) -> bool {
-    let part = |from: usize, to: usize| said.get(from..to).unwrap_or_default();
-    let is_hex = |octets: &[u8]| !octets.is_empty() && octets.iter().copied().all(is_lower_hex);
-    let is_id = |octets: &[u8]| is_hex(octets) && octets.iter().any(|octet| *octet != b'0');
-    let dashes = [2, 35, 52].iter().all(|place| said.get(*place) == Some(&b'-'));
-    let is_whole = said.len() == 55 || (said.len() > 55 && part(0, 2) != b"00" && said.get(55) == Some(&b'-'));
-    dashes
-        && is_whole
-        && is_hex(part(0, 2))
-        && part(0, 2) != b"ff"
-        && is_id(part(3, 35))
-        && is_id(part(36, 52))
-        && is_hex(part(53, 55))
-}
-
-fn is_lower_hex(octet: u8) -> bool {
-    matches!(octet, b'0'..=b'9' | b'a'..=b'f')
 }
 
 /// Says who the caller is: the last word on these names, after every other edit.
-pub fn set_identity(head: &mut RequestHeader, identity: &IdentityNames, grant: &Grant) -> pingora_core::Result<()> {
-    strip(head, |name| identity.contains(name));
+pub fn set_identity(headers: &mut HeaderMap, identity: &IdentityNames, grant: &Grant) {
+    strip(headers, |name| identity.contains(name));
     for (name, value) in grant.identity_headers() {
-        head.insert_header(name.clone(), value.clone())?;
+        headers.insert(name.clone(), value.clone());
     }
-    Ok(())
 }
 
 /// Makes the edits of the configuration. A header whose value is not there is left out, also the client's own: what the
 /// configuration sets, no client sets instead.
-pub fn edit(head: &mut RequestHeader, edits: &[HeaderEdit], facts: &Facts<'_>) -> pingora_core::Result<()> {
+pub fn edit(headers: &mut HeaderMap, edits: &[HeaderEdit], facts: &Facts<'_>) {
     for change in edits {
-        match &change.value {
-            None => {
-                head.remove_header(&change.name);
-            }
-            Some(template) => {
-                head.remove_header(&change.name);
-                if let Some(value) = rendered(template.render(facts).ok().flatten().as_deref()) {
-                    head.insert_header(change.name.clone(), value)?;
-                }
-            }
+        headers.remove(&change.name);
+        let text = change.value.as_ref().and_then(|template| template.render(facts).ok().flatten());
+        if let Some(value) = rendered(text.as_deref()) {
+            headers.insert(change.name.clone(), value);
         }
     }
-    Ok(())
 }
 
 /// Text as a header value; `None` for what must not stand in one.
@@ -183,34 +142,33 @@ pub fn rendered(text: Option<&str>) -> Option<HeaderValue> {
 }
 
 /// Takes tokens away that do not go on. A query is taken care of by [`query_without`].
-pub fn remove_tokens(head: &mut RequestHeader, removals: &[TokenRemoval]) -> pingora_core::Result<()> {
+pub fn remove_tokens(headers: &mut HeaderMap, removals: &[TokenRemoval]) {
     for TokenRemoval(source) in removals {
         match source {
-            TokenSource::Bearer => remove_with_scheme(head, &AUTHORIZATION, "Bearer"),
-            TokenSource::Header { name, scheme: Some(scheme) } => remove_with_scheme(head, name, scheme),
+            TokenSource::Bearer => remove_with_scheme(headers, &AUTHORIZATION, "Bearer"),
+            TokenSource::Header { name, scheme: Some(scheme) } => remove_with_scheme(headers, name, scheme),
             TokenSource::Header { name, scheme: None } => {
-                head.remove_header(name);
+                headers.remove(name);
             }
-            TokenSource::Cookie(name) => remove_cookie(head, name)?,
+            TokenSource::Cookie(name) => remove_cookie(headers, name),
             TokenSource::Query(_) => {}
         }
     }
-    Ok(())
 }
 
-fn remove_with_scheme(head: &mut RequestHeader, name: &HeaderName, scheme: &str) {
+fn remove_with_scheme(headers: &mut HeaderMap, name: &HeaderName, scheme: &str) {
     let is_it = |value: &HeaderValue| {
         let word = value.as_bytes().split(|octet| octet.is_ascii_whitespace()).next().unwrap_or_default();
         word.eq_ignore_ascii_case(scheme.as_bytes())
     };
-    if head.headers.get_all(name).iter().any(is_it) {
-        head.remove_header(name);
+    if headers.get_all(name).iter().any(is_it) {
+        headers.remove(name);
     }
 }
 
-fn remove_cookie(head: &mut RequestHeader, name: &str) -> pingora_core::Result<()> {
+fn remove_cookie(headers: &mut HeaderMap, name: &str) {
     let mut kept: Vec<Vec<u8>> = Vec::new();
-    for value in head.headers.get_all(COOKIE) {
+    for value in headers.get_all(COOKIE) {
         for pair in value.as_bytes().split(|octet| *octet == b';') {
             let key = pair.split(|octet| *octet == b'=').next().unwrap_or_default();
             if key.trim_ascii() != name.as_bytes() {
@@ -218,35 +176,38 @@ fn remove_cookie(head: &mut RequestHeader, name: &str) -> pingora_core::Result<(
             }
         }
     }
-    head.remove_header(&COOKIE);
-    match kept.join(b"; ".as_slice()) {
-        joined if joined.is_empty() => Ok(()),
-        joined => head.insert_header(COOKIE, joined),
-    }
+    headers.remove(COOKIE);
+    set_cookies(headers, &kept);
 }
 
 /// Joins the cookies that HTTP/2 clients may split (RFC 9113 §8.2.3).
-pub fn join_cookies(head: &mut RequestHeader) -> pingora_core::Result<()> {
-    let values: Vec<&[u8]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    if values.len() < 2 {
-        return Ok(());
+pub fn join_cookies(headers: &mut HeaderMap) {
+    let values: Vec<Vec<u8>> = headers.get_all(COOKIE).iter().map(|value| value.as_bytes().to_vec()).collect();
+    if values.len() > 1 {
+        set_cookies(headers, &values);
     }
-    let joined = values.join(b"; ".as_slice());
-    head.insert_header(COOKIE, joined)
+}
+
+/// Parts of header values make a header value again.
+fn set_cookies(headers: &mut HeaderMap, cookies: &[Vec<u8>]) {
+    let joined = HeaderValue::from_bytes(&cookies.join(b"; ".as_slice()));
+    if let Some(joined) = joined.ok().filter(|joined| !joined.is_empty()) {
+        headers.insert(COOKIE, joined);
+    }
 }
 
 /// The query without the arguments that held a token; the rest byte for byte.
-pub fn query_without(query: Option<&str>, removals: &[TokenRemoval]) -> Option<String> {
+pub fn query_without<'q>(query: Option<&'q str>, removals: &[TokenRemoval]) -> Option<Cow<'q, str>> {
     let query = query?;
     let removed = |argument: &str| {
         let name = argument_name(argument);
         removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(token) if *token == name))
     };
     if !removals.iter().any(|TokenRemoval(source)| matches!(source, TokenSource::Query(_))) {
-        return Some(query.to_owned());
+        return Some(query.into());
     }
     let kept: Vec<&str> = query.split('&').filter(|argument| !removed(argument)).collect();
-    (!kept.is_empty()).then(|| kept.join("&"))
+    (!kept.is_empty()).then(|| kept.join("&").into())
 }
 
 #[cfg(test)]
@@ -254,16 +215,17 @@ pub fn query_without(query: Option<&str>, removals: &[TokenRemoval]) -> Option<S
 mod tests {
     use super::*;
 
-    fn head(headers: &[(&str, &str)]) -> RequestHeader {
-        let mut head = RequestHeader::build("GET", b"/", None).unwrap();
-        for (name, value) in headers {
-            head.append_header((*name).to_owned(), (*value).to_owned()).unwrap();
+    fn head(headers: &[(&str, &str)]) -> HeaderMap {
+        let of = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        let mut head = HeaderMap::new();
+        for (name, value) in headers.iter().map(of) {
+            head.append(name, value);
         }
         head
     }
 
-    fn names(head: &RequestHeader) -> Vec<String> {
-        let mut names: Vec<_> = head.headers.keys().map(|name| name.as_str().to_owned()).collect();
+    fn names(head: &HeaderMap) -> Vec<String> {
+        let mut names: Vec<_> = head.keys().map(|name| name.as_str().to_owned()).collect();
         names.sort();
         names
     }
@@ -304,28 +266,28 @@ mod tests {
     fn tokens_are_removed_and_nothing_else() {
         let cookie = TokenRemoval(TokenSource::Cookie("t".into()));
         let mut with_cookies = head(&[("cookie", "a=1; t=secret"), ("cookie", "b=2")]);
-        remove_tokens(&mut with_cookies, &[cookie]).unwrap();
-        assert_eq!(with_cookies.headers.get("cookie").unwrap(), "a=1; b=2");
+        remove_tokens(&mut with_cookies, &[cookie]);
+        assert_eq!(with_cookies.get("cookie").unwrap(), "a=1; b=2");
 
         let mut basic = head(&[("authorization", "Basic abc")]);
-        remove_tokens(&mut basic, &[TokenRemoval(TokenSource::Bearer)]).unwrap();
+        remove_tokens(&mut basic, &[TokenRemoval(TokenSource::Bearer)]);
         assert_eq!(names(&basic), ["authorization"]);
         let mut bearer = head(&[("authorization", "bearer abc")]);
-        remove_tokens(&mut bearer, &[TokenRemoval(TokenSource::Bearer)]).unwrap();
+        remove_tokens(&mut bearer, &[TokenRemoval(TokenSource::Bearer)]);
         assert!(names(&bearer).is_empty());
 
         let query = [TokenRemoval(TokenSource::Query("token".into()))];
-        let without = |text: &str| query_without(Some(text), &query);
-        assert_eq!(without("a=%20b&token=x&c=+"), Some("a=%20b&c=+".to_owned()));
+        let without = |text: &'static str| query_without(Some(text), &query);
+        assert_eq!(without("a=%20b&token=x&c=+").as_deref(), Some("a=%20b&c=+"));
         assert_eq!(without("%74oken=x"), None);
-        assert_eq!(without("tokens=x&&y"), Some("tokens=x&&y".to_owned()));
+        assert_eq!(without("tokens=x&&y").as_deref(), Some("tokens=x&&y"));
         assert_eq!(query_without(None, &query), None);
     }
 
     #[test]
     fn cookies_that_came_in_several_headers_are_joined() {
         let mut head = head(&[("cookie", "a=1"), ("cookie", "b=2")]);
-        join_cookies(&mut head).unwrap();
-        assert_eq!(head.headers.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+        join_cookies(&mut head);
+        assert_eq!(head.get_all("cookie").iter().collect::<Vec<_>>(), ["a=1; b=2"]);
     }
 }

@@ -31,18 +31,28 @@ pub struct Inquirer {
     pub metrics: Metrics,
     /// Connections to services.
     pub connector: Connector,
+    passwords: Arc<PasswordQueue>,
+}
+
+/// Who waits for a password to be hashed, in the whole process.
+pub struct PasswordQueue {
     /// Passwords that are hashed at the same time: more would take the cores from everybody else.
     hashing: Arc<Semaphore>,
     /// Requests whose password is hashed or waits for that.
     waiting: Semaphore,
 }
 
+impl Default for PasswordQueue {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { hashing: Arc::new(Semaphore::new(cores.div_ceil(2))), waiting: Semaphore::new(MOST_WAITING) }
+    }
+}
+
 impl Inquirer {
     /// One that knows nobody yet.
-    pub fn new(metrics: Metrics) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let hashing = Arc::new(Semaphore::new(cores.div_ceil(2)));
-        Self { metrics, connector: Connector::new(None), hashing, waiting: Semaphore::new(MOST_WAITING) }
+    pub fn new(metrics: Metrics, passwords: Arc<PasswordQueue>) -> Self {
+        Self { metrics, connector: Connector::new(None), passwords }
     }
 
     /// Finds out.
@@ -78,11 +88,11 @@ impl Inquirer {
     }
 
     async fn judge(&self, attempt: Attempt) -> PasswordVerdict {
-        let Ok(_place) = self.waiting.try_acquire() else {
+        let Ok(_place) = self.passwords.waiting.try_acquire() else {
             log::warn!("basic: {MOST_WAITING} passwords wait to be hashed; another one is answered 503");
             return PasswordVerdict::Unavailable;
         };
-        let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.hashing).acquire_owned()).await;
+        let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.passwords.hashing).acquire_owned()).await;
         let Ok(Ok(permit)) = turn else {
             log::warn!("basic: a password waited {LONGEST_WAIT:?} to be hashed, and is answered 503");
             return PasswordVerdict::Unavailable;
@@ -107,7 +117,7 @@ fn stage_request(
         query: target.query.clone(),
         host: target.host.clone(),
         scheme: arrival.scheme,
-        client: context.client,
+        client: context.client(),
         headers: arrival.head.headers.clone(),
         identity,
     }

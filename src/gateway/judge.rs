@@ -248,7 +248,7 @@ fn count<'l>(
     let request = request_of(arrival, target, context);
     let facts = Facts { identity: grant.identity(), service: grant.service(), ..Facts::of(&request) };
     let key = limit.key.render(&facts).ok().flatten().filter(|key| !key.is_empty());
-    let key = key.unwrap_or_else(|| context.client.map_or_else(String::new, |client| client.to_string()).into());
+    let key = key.unwrap_or_else(|| context.client().map_or_else(String::new, |client| client.to_string()).into());
     let now = context.received.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Some((limit.counts.rate(), limit.counts.count(&key, now)))
 }
@@ -311,7 +311,7 @@ fn request_of<'r>(arrival: &Arrival<'r>, target: &'r Target, context: &RequestCo
         query: target.query.as_deref(),
         host: &target.host,
         scheme: arrival.scheme,
-        client: context.client,
+        client: context.client(),
         certificate: arrival.certificate,
         largest_token: largest_token(arrival, context),
         now: context.received,
@@ -336,7 +336,7 @@ pub fn with_facts<R>(arrival: &Arrival<'_>, context: &RequestContext, use_facts:
             query: None,
             host: "",
             scheme: arrival.scheme,
-            client: context.client,
+            client: context.client(),
             certificate: arrival.certificate,
             largest_token: largest_token(arrival, context),
             now: context.received,

@@ -83,7 +83,7 @@ fn with_facts<R>(context: &RequestContext, exchange: &Exchange<'_>, use_facts: i
         query: exchange.head.uri.query().map(|query| cut(query, &context.progress)),
         host: target.map_or("", |target| &target.host),
         scheme: exchange.scheme,
-        client: context.client,
+        client: context.client(),
         certificate: exchange.certificate,
         largest_token: 0,
         now: context.received,
@@ -147,7 +147,7 @@ fn json(context: &RequestContext, exchange: &Exchange<'_>) -> String {
     let user_agent = header(http::header::USER_AGENT);
     let line = JsonLine {
         time: DateTime::<Utc>::from(context.received).to_rfc3339_opts(SecondsFormat::Millis, true),
-        client: context.client.map(|client| client.to_string()),
+        client: context.client().map(|client| client.to_string()),
         method: exchange.head.method.as_str(),
         host: target.map_or("", |target| &target.host),
         path: target.map_or_else(|| cut(exchange.head.uri.path(), &context.progress), |target| target.path.as_str()),

@@ -19,8 +19,11 @@ mod failure;
 mod frames;
 mod grpc;
 mod handover;
+mod head;
 mod headers;
 mod health;
+mod http1;
+mod ids;
 pub mod inquiry;
 mod judge;
 mod key_fetch;
@@ -45,5 +48,6 @@ mod told;
 mod tunnel;
 mod watched_stream;
 mod websocket;
+mod workers;
 
 pub use server::{Start, StartError, run};

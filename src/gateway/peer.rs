@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use http::header::HeaderName;
+use http::header::{HeaderName, HeaderValue};
 use ipnet::IpNet;
 use pingora_http::RequestHeader;
 
@@ -12,38 +12,64 @@ use crate::auth::Scheme;
 /// The longest id of a request that is taken over.
 const LONGEST_ID: usize = 128;
 
+/// Who speaks to us: known for as long as a connection, and written once for all of its requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    address: IpAddr,
+    text: HeaderValue,
+}
+
+impl Peer {
+    /// Whoever has this address.
+    pub fn at(address: IpAddr) -> Self {
+        let address = address.to_canonical();
+        let text = HeaderValue::try_from(address.to_string());
+        Self { address, text: text.unwrap_or_else(|_| HeaderValue::from_static("unknown")) }
+    }
+
+    /// The address; one of IPv4 is never written as IPv6.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The same, as headers say it.
+    pub fn text(&self) -> &HeaderValue {
+        &self.text
+    }
+}
+
 /// What is believed of how a request came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// The client's address; `None` if a trusted proxy says nothing that can be read.
-    pub client: Option<IpAddr>,
+    pub client: Option<Peer>,
     /// How the client spoke to the first trusted proxy, or to us.
     pub scheme: Scheme,
     /// The id that a trusted proxy gave the request.
     pub request_id: Option<String>,
     /// `X-Forwarded-For` for the upstream.
-    pub forwarded_for: Option<String>,
+    pub forwarded_for: Option<HeaderValue>,
 }
 
 impl Provenance {
     /// Reads what the peer says, before it is stripped: all of it, if the peer is trusted, and nothing if not.
-    pub fn of(head: &RequestHeader, peer: Option<IpAddr>, scheme: Scheme, trusted: &[IpNet]) -> Self {
-        let peer = peer.map(|peer| peer.to_canonical());
+    pub fn of(head: &RequestHeader, peer: &Peer, scheme: Scheme, trusted: &[IpNet]) -> Self {
         let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
-        let Some(peer) = peer.filter(|peer| is_trusted(*peer)) else {
-            let forwarded_for = peer.map(|peer| peer.to_string());
-            return Self { client: peer, scheme, request_id: None, forwarded_for };
-        };
+        if !is_trusted(peer.address) {
+            let (client, forwarded_for) = (Some(peer.clone()), Some(peer.text.clone()));
+            return Self { client, scheme, request_id: None, forwarded_for };
+        }
         let said = values(head, &X_FORWARDED_FOR);
         let hops: Vec<&str> = said.iter().flat_map(|value| value.split(',')).map(str::trim).collect();
         let chain = said.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
         let chain: Vec<&str> = chain.collect();
-        let peer_text = peer.to_string();
+        let peer_text = peer.address.to_string();
+        let chain = [chain.as_slice(), &[peer_text.as_str()]].concat().join(", ");
         Self {
-            client: client_of(peer, &hops, is_trusted),
+            client: client_of(peer.address, &hops, is_trusted).map(Peer::at),
             scheme: scheme_of(head).unwrap_or(scheme),
             request_id: id_of(head),
-            forwarded_for: Some([chain.as_slice(), &[peer_text.as_str()]].concat().join(", ")),
+            forwarded_for: HeaderValue::try_from(chain).ok(),
         }
     }
 }
@@ -102,25 +128,25 @@ mod tests {
             head.append_header((*name).to_owned(), (*value).to_owned()).unwrap();
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        Provenance::of(&head, peer.parse().ok(), Scheme::Http, &trusted)
+        Provenance::of(&head, &Peer::at(peer.parse().unwrap()), Scheme::Http, &trusted)
     }
 
     fn client(peer: &str, said: &[&str]) -> String {
         let headers: Vec<_> = said.iter().map(|value| ("x-forwarded-for", *value)).collect();
-        of(peer, &headers).client.map_or_else(|| "unknown".to_owned(), |client| client.to_string())
+        of(peer, &headers).client.map_or_else(|| "unknown".to_owned(), |client| client.address.to_string())
     }
 
     #[test]
     fn class_25_nobody_but_a_trusted_proxy_is_believed() {
         let said = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https"), ("x-request-id", "a")];
         let stranger = of("192.0.2.9", &said);
-        assert_eq!(stranger.client, "192.0.2.9".parse().ok());
+        assert_eq!(stranger.client, Some(Peer::at("192.0.2.9".parse().unwrap())));
         assert_eq!((stranger.scheme, stranger.request_id), (Scheme::Http, None));
-        assert_eq!(stranger.forwarded_for.as_deref(), Some("192.0.2.9"));
+        assert_eq!(stranger.forwarded_for.unwrap(), "192.0.2.9");
         let proxy = of("10.1.1.1", &said);
-        assert_eq!(proxy.client, "1.2.3.4".parse().ok());
+        assert_eq!(proxy.client, Some(Peer::at("1.2.3.4".parse().unwrap())));
         assert_eq!((proxy.scheme, proxy.request_id.as_deref()), (Scheme::Https, Some("a")));
-        assert_eq!(proxy.forwarded_for.as_deref(), Some("1.2.3.4, 10.1.1.1"));
+        assert_eq!(proxy.forwarded_for.unwrap(), "1.2.3.4, 10.1.1.1");
     }
 
     #[test]

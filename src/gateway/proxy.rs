@@ -5,8 +5,10 @@ use std::time::{Instant, SystemTime};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::HeaderValue;
 use ipnet::IpNet;
 use pingora_core::connectors::http::Connector;
+use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorSource, ErrorType, Result, RetryType};
 use pingora_http::{RequestHeader, ResponseHeader};
@@ -16,10 +18,11 @@ use tokio::sync::watch;
 use super::access_log::LogSender;
 use super::answer;
 use super::compression;
-use super::connection::{Connection, Stage, client_of, listener_of, scheme_of};
+use super::connection::{Connection, Stage, listener_of};
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
 use super::failure::{ALL_DOWN, BODY_TOO_LARGE, TOKEN_ENDED, is_final, reason_of};
+use super::head;
 use super::headers::{self, X_REQUEST_ID};
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
@@ -74,14 +77,18 @@ impl Proxy {
 
 #[async_trait]
 impl ProxyHttp for Proxy {
-    type CTX = RequestContext;
+    /// In a box: Pingora moves it from one state of a request to the next.
+    type CTX = Box<RequestContext>;
 
-    fn new_ctx(&self) -> RequestContext {
-        RequestContext::new(self.live.load_full(), SystemTime::now(), &self.metrics)
+    /// None: Pingora's own would compress for clients, which is done on the way from the upstream, and costs if it does nothing.
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
+    fn new_ctx(&self) -> Self::CTX {
+        Box::new(RequestContext::new(self.live.load_full(), SystemTime::now(), &self.metrics))
     }
 
     /// Pingora keeps an idle connection for ever once a request was read (docs/pingora.md, T3). Who asked to close still does.
-    async fn early_request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<()> {
+    async fn early_request_filter(&self, session: &mut Session, context: &mut Self::CTX) -> Result<()> {
         let connection = Connection::of(session).cloned();
         if let (Some(listener), Some(connection)) = (listener_of(session, &context.edition), connection) {
             connection.is_at(Stage::Request);
@@ -95,12 +102,16 @@ impl ProxyHttp for Proxy {
         Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    async fn request_filter(&self, session: &mut Session, context: &mut Self::CTX) -> Result<bool> {
         let edition = Arc::clone(&context.edition);
         let trusted = listener_of(session, &edition).map_or(&[] as &[IpNet], |listener| &listener.trusted_proxies);
-        context.came(Provenance::of(session.req_header(), client_of(session), scheme_of(session), trusted));
+        if let Some(connection) = Connection::of(session) {
+            context.came(Provenance::of(session.req_header(), &connection.peer, connection.scheme, trusted));
+        }
         let size = headers::size(session.req_header());
-        headers::strip_client_claims(session.req_header_mut(), &edition.snapshot.identity_names);
+        head::change(session.req_header_mut(), |headers| {
+            headers::strip_client_claims(headers, &edition.snapshot.identity_names);
+        })?;
         let arrival = Arrival { size, ..self.arrival(session, context)? };
         let answer = judge::judge(&arrival, context, &mut NoTrace).await?;
         self.count_decision(context);
@@ -120,7 +131,7 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         body: &mut Option<Bytes>,
         end_of_stream: bool,
-        context: &mut RequestContext,
+        context: &mut Self::CTX,
     ) -> Result<()> {
         if let Some(most) = listener_of(session, &context.edition).and_then(|listener| listener.limits.body_size) {
             // A retry sends again what has been read: what was read is counted, not what is sent.
@@ -135,14 +146,14 @@ impl ProxyHttp for Proxy {
     }
 
     /// A WebSocket is served by us, and never by Pingora.
-    async fn proxy_upstream_filter(&self, session: &mut Session, context: &mut RequestContext) -> Result<bool> {
+    async fn proxy_upstream_filter(&self, session: &mut Session, context: &mut Self::CTX) -> Result<bool> {
         if !websocket::is_asked_for(session.req_header()) {
             return Ok(true);
         }
         self.open_websocket(session, context).await.map(|()| false)
     }
 
-    async fn upstream_peer(&self, session: &mut Session, context: &mut RequestContext) -> Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, session: &mut Session, context: &mut Self::CTX) -> Result<Box<HttpPeer>> {
         match self.choose(session, context)? {
             Some(Choice::Endpoint(endpoint)) => {
                 context.attempts.tried.push(endpoint.address().clone());
@@ -169,7 +180,7 @@ impl ProxyHttp for Proxy {
         &self,
         _: &mut Session,
         _: &HttpPeer,
-        context: &mut RequestContext,
+        context: &mut Self::CTX,
         mut error: Box<Error>,
     ) -> Box<Error> {
         self.upstream_failed(context, reason_of(&error), &error);
@@ -188,7 +199,7 @@ impl ProxyHttp for Proxy {
         peer: &HttpPeer,
         session: &mut Session,
         mut error: Box<Error>,
-        context: &mut RequestContext,
+        context: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
         let is_whole = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
@@ -220,7 +231,7 @@ impl ProxyHttp for Proxy {
         &self,
         session: &mut Session,
         upstream: &mut RequestHeader,
-        context: &mut RequestContext,
+        context: &mut Self::CTX,
     ) -> Result<()> {
         outbound::for_upstream(&self.arrival(session, context)?, upstream, context)?;
         let codings = context.progress.location().map_or(&[] as &[Coding], |location| &location.compress);
@@ -233,9 +244,11 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         response: &ResponseHeader,
         _: bool,
-        _: &mut RequestContext,
+        context: &mut Self::CTX,
     ) -> Result<()> {
-        compression::spare(session, response);
+        if context.progress.location().is_some_and(|location| !location.compress.is_empty()) {
+            compression::spare(session, response);
+        }
         Ok(())
     }
 
@@ -243,7 +256,7 @@ impl ProxyHttp for Proxy {
         &self,
         _: &mut Session,
         response: &mut ResponseHeader,
-        context: &mut RequestContext,
+        context: &mut Self::CTX,
     ) -> Result<()> {
         if !is_final(response) {
             return Ok(());
@@ -261,9 +274,11 @@ impl ProxyHttp for Proxy {
         &self,
         session: &mut Session,
         response: &mut ResponseHeader,
-        context: &mut RequestContext,
+        context: &mut Self::CTX,
     ) -> Result<()> {
-        response.insert_header(X_REQUEST_ID, context.request_id.as_str())?;
+        if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+            head::change_answer(response, |headers| drop(headers.insert(X_REQUEST_ID, id)))?;
+        }
         let Some(location) = context.progress.location() else {
             return Ok(());
         };
@@ -285,7 +300,7 @@ impl ProxyHttp for Proxy {
         _: &mut Session,
         _: &mut Option<Bytes>,
         end_of_stream: bool,
-        context: &mut RequestContext,
+        context: &mut Self::CTX,
     ) -> Result<Option<std::time::Duration>> {
         if !end_of_stream && lifetime::ended(context, &self.live.load(), SystemTime::now()).is_some() {
             return Err(Error::explain(TOKEN_ENDED, "the token that opened the stream holds no longer"));
@@ -293,7 +308,7 @@ impl ProxyHttp for Proxy {
         Ok(None)
     }
 
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> FailToProxy {
+    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Self::CTX) -> FailToProxy {
         let failed = |error_code| FailToProxy { error_code, can_reuse_downstream: false };
         if let Some(written) = session.response_written().filter(|head| is_final(head)) {
             return failed(written.status.as_u16());
@@ -320,7 +335,7 @@ impl ProxyHttp for Proxy {
         failed(status)
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
+    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Self::CTX) {
         if let Some(error) = error
             && *error.esource() == ErrorSource::Internal
         {
@@ -341,16 +356,16 @@ impl ProxyHttp for Proxy {
     }
 
     /// Every failure has its line already, in our words.
-    fn suppress_error_log(&self, _: &Session, _: &RequestContext, _: &Error) -> bool {
+    fn suppress_error_log(&self, _: &Session, _: &Self::CTX, _: &Error) -> bool {
         true
     }
 
-    fn suppress_proxy_warn_log(&self, _: &Session, _: &RequestContext, _: &Error, _: ProxyWarnLogContext) -> bool {
+    fn suppress_proxy_warn_log(&self, _: &Session, _: &Self::CTX, _: &Error, _: ProxyWarnLogContext) -> bool {
         true
     }
 
     /// Pingora's own summary would show the query, and a token in it.
-    fn request_summary(&self, session: &Session, context: &RequestContext) -> String {
+    fn request_summary(&self, session: &Session, context: &Self::CTX) -> String {
         format!("{} request {}", session.req_header().method, context.request_id)
     }
 }

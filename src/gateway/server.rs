@@ -11,7 +11,9 @@ use pingora_core::connectors::http::Connector;
 use pingora_core::server::configuration::ServerConf;
 use pingora_proxy::{HttpProxy, http_proxy};
 use sd_notify::NotifyState;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::accept::{self, Door, Hall, Transport};
 use super::access_log::{AccessLog, LogSender};
@@ -19,7 +21,7 @@ use super::admin::{self, Admin, Readiness};
 use super::drain::{Departure, OpenConnections, Why};
 use super::handover::{Invocation, Predecessor, Successors};
 use super::health;
-use super::inquiry::Inquirer;
+use super::inquiry::{Inquirer, PasswordQueue};
 use super::key_fetch;
 use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
@@ -28,6 +30,7 @@ use super::reload::{self, Reloader};
 use super::signals::{self, Signals, Succession};
 use super::sockets::{self, Inherited, Kept};
 use super::tls::{Material, TlsDoor};
+use super::workers::Workers;
 use crate::auth::Scheme;
 use crate::auth::stage::Stages;
 use crate::config::schema::{Config, Listener};
@@ -84,14 +87,13 @@ pub fn run(file: &Path, stages: Stages, start: Start) -> Result<(), StartError> 
         return Err(StartError::Configuration(problems));
     };
     let inherited = Inherited::from_systemd().map_err(machine)?;
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    if config.process.threads > 0 {
-        runtime.worker_threads(config.process.threads);
-    }
-    let runtime = runtime.enable_all().thread_name("portcullis").build().map_err(machine)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(machine)?;
+    let workers = Workers::start(config.process.threads).map_err(machine)?;
     let log = AccessLog::open(&config.access_log.to).map_err(machine)?;
     let before = Before { start, inherited };
-    let served = runtime.block_on(serve(file, &config, edition, (metrics, log.sender(), stages), before));
+    let served = runtime.block_on(serve(file, &config, edition, (metrics, log.sender(), stages), (before, &workers)));
+    drop(workers);
     runtime.shutdown_timeout(Duration::from_millis(100));
     log.close();
     served
@@ -124,7 +126,7 @@ async fn serve(
     config: &Config,
     edition: Edition,
     (metrics, log, stages): (Metrics, LogSender, Stages),
-    before: Before,
+    (before, workers): (Before, &Workers),
 ) -> Result<(), StartError> {
     let signals = Signals::listen().map_err(machine)?;
     // Everything that can fail is done before anything is served.
@@ -135,23 +137,7 @@ async fn serve(
     let live = Arc::new(Live::from_pointee(edition));
     let departure =
         Departure::new(config.process.shutdown_timeout, OpenConnections::shown_by(metrics.connections.clone()));
-    let proxy = Arc::new(http_proxy_of(Proxy {
-        live: Arc::clone(&live),
-        metrics: metrics.clone(),
-        inquirer: Inquirer::new(metrics.clone()),
-        log: log.clone(),
-        websockets: Connector::new(None),
-        closing: departure.closing.subscribe(),
-        leaving: departure.leaving.subscribe(),
-    }));
-    let hall = Hall {
-        app: Arc::clone(&proxy),
-        closing: departure.closing.subscribe(),
-        shutdown: departure.shutdown.subscribe(),
-        open: Arc::clone(&departure.open),
-        metrics: metrics.clone(),
-        live: Some(Arc::clone(&live)),
-    };
+    let crew = Crew::of(workers, &doors, (&live, &metrics, &log), &departure)?;
     let readiness = Arc::new(Readiness::default());
     if let Some(door) = admin {
         let app =
@@ -164,8 +150,8 @@ async fn serve(
     let kept = Arc::new(Mutex::new(kept));
     let succession = take_place(predecessor, config, &kept, &reloader.live).await?;
     // Nothing can fail any more: the sockets are the same in both processes, and whoever waits in their queues is served.
-    let accepting = doors.into_iter().map(|door| tokio::spawn(accept::accept(door, hall.clone())));
-    let accepting: Vec<_> = accepting.collect();
+    drop(doors);
+    let (proxies, accepting) = crew.begin();
     readiness.begin();
     log::info!("ready");
     tell_systemd(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
@@ -176,8 +162,55 @@ async fn serve(
     }
     // Whoever holds a socket keeps it listening.
     kept.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    departure.leave(why, accepting, &proxy, signals::ended()).await;
+    departure.leave(why, accepting, &proxies, signals::ended()).await;
     Ok(())
+}
+
+/// What each worker serves with: its loop, its proxy, and its view of every door.
+struct Crew(Vec<(Handle, Hall<HttpProxy<Proxy>>, Vec<Door>)>);
+
+impl Crew {
+    fn of(
+        workers: &Workers,
+        doors: &[Door],
+        (live, metrics, log): (&Arc<Live>, &Metrics, &LogSender),
+        departure: &Departure,
+    ) -> Result<Self, StartError> {
+        let passwords = Arc::<PasswordQueue>::default();
+        let member = |worker: &Handle| {
+            let _within = worker.enter();
+            let doors = doors.iter().map(Door::reopen).collect::<Result<_, _>>().map_err(machine)?;
+            let app = Arc::new(http_proxy_of(Proxy {
+                live: Arc::clone(live),
+                metrics: metrics.clone(),
+                inquirer: Inquirer::new(metrics.clone(), Arc::clone(&passwords)),
+                log: log.clone(),
+                websockets: Connector::new(None),
+                closing: departure.closing.subscribe(),
+                leaving: departure.leaving.subscribe(),
+            }));
+            let hall = Hall {
+                app,
+                closing: departure.closing.subscribe(),
+                shutdown: departure.shutdown.subscribe(),
+                open: Arc::clone(&departure.open),
+                metrics: metrics.clone(),
+                live: Some(Arc::clone(live)),
+            };
+            Ok((worker.clone(), hall, doors))
+        };
+        workers.loops().iter().map(member).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Everybody accepts from now on.
+    fn begin(self) -> (Vec<Arc<HttpProxy<Proxy>>>, Vec<JoinHandle<()>>) {
+        let (mut proxies, mut accepting) = (Vec::new(), Vec::new());
+        for (worker, hall, doors) in self.0 {
+            proxies.push(Arc::clone(&hall.app));
+            accepting.extend(doors.into_iter().map(|door| worker.spawn(accept::accept(door, hall.clone()))));
+        }
+        (proxies, accepting)
+    }
 }
 
 /// Everything that goes on beside the requests.
@@ -236,8 +269,7 @@ async fn serve_operators(door: Door, app: Arc<Admin>, closing: watch::Receiver<b
 }
 
 fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let conf = ServerConf { threads, max_retries: MOST_ATTEMPTS, ..ServerConf::default() };
+    let conf = ServerConf { max_retries: MOST_ATTEMPTS, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), proxy);
     let mut options = HttpServerOptions::default();
     // Whether a listener speaks HTTP/2 in plaintext is decided by its streams.

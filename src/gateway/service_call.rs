@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
@@ -13,12 +13,16 @@ use pingora_http::RequestHeader;
 
 use super::balance::Wanted;
 use super::context::RequestContext;
-use super::headers::{self, Forwarded};
+use super::head;
+use super::headers;
 use super::judge::Arrival;
+use super::outbound;
 use super::pool::Choice;
 use super::target::Target;
 use crate::auth::forward_auth::{ServiceAnswer, ServiceOutcome, VerifierService};
 
+/// Headers that are set for every call.
+const SET_ALWAYS: usize = 10;
 /// Octets of an answer's head, and of its body.
 const MOST_OCTETS: usize = 64 * 1024;
 
@@ -137,39 +141,34 @@ fn head_of(
     context: &RequestContext,
 ) -> Result<RequestHeader> {
     let call = &service.call;
-    let mut head = RequestHeader::build(call.method.clone(), call.target.as_bytes(), None)?;
-    head.insert_header(HOST, call.host.as_str())?;
-    for name in &call.send_headers {
-        for value in arrival.head.headers.get_all(name) {
-            head.append_header(name.clone(), value.clone())?;
-        }
-    }
-    if head.headers.contains_key(COOKIE) {
-        headers::join_cookies(&mut head)?;
-    }
+    let host = HeaderValue::from_str(&call.host).or_err(ErrorType::InvalidHTTPHeader, "its host")?;
     // Octets beyond ASCII may stand in a query, and go on as they are.
     let uri = HeaderValue::from_bytes(target.uri().as_bytes()).or_err(ErrorType::InvalidHTTPHeader, "its URI")?;
-    head.insert_header(X_ORIGINAL_URI, uri.clone())?;
-    head.insert_header(X_ORIGINAL_METHOD, arrival.head.method.as_str())?;
-    head.insert_header(X_FORWARDED_URI, uri)?;
-    head.insert_header(X_FORWARDED_METHOD, arrival.head.method.as_str())?;
-    headers::set_forwarded(&mut head, &forwarded(arrival, target, context))?;
-    // Another id each time would make every request another one.
-    head.remove_header(&headers::X_REQUEST_ID);
-    if call.method != http::Method::GET && call.method != http::Method::HEAD {
-        head.insert_header(CONTENT_LENGTH, "0")?;
-    }
+    let method =
+        HeaderValue::from_str(arrival.head.method.as_str()).or_err(ErrorType::InvalidHTTPHeader, "its method")?;
+    let authority = outbound::authority(arrival.head, target);
+    let mut head = RequestHeader::build_no_case(call.method.clone(), call.target.as_bytes(), None)?;
+    head::change(&mut head, |headers| {
+        headers.reserve(SET_ALWAYS + call.send_headers.len());
+        headers.insert(HOST, host);
+        for name in &call.send_headers {
+            for value in arrival.head.headers.get_all(name) {
+                headers.append(name.clone(), value.clone());
+            }
+        }
+        headers::join_cookies(headers);
+        headers.insert(X_ORIGINAL_URI, uri.clone());
+        headers.insert(X_ORIGINAL_METHOD, method.clone());
+        headers.insert(X_FORWARDED_URI, uri);
+        headers.insert(X_FORWARDED_METHOD, method);
+        // Without an id: another one each time would make every request another one.
+        headers::set_forwarded(headers, &outbound::forwarded(arrival, authority.as_deref(), context));
+        headers.remove(&headers::X_REQUEST_ID);
+        if call.method != http::Method::GET && call.method != http::Method::HEAD {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+    })?;
     Ok(head)
-}
-
-fn forwarded<'f>(arrival: &Arrival<'_>, target: &'f Target, context: &'f RequestContext) -> Forwarded<'f> {
-    Forwarded {
-        client: context.client,
-        chain: context.forwarded_for.as_deref(),
-        scheme: arrival.scheme.as_str(),
-        authority: &target.authority,
-        request_id: &context.request_id,
-    }
 }
 
 /// Every octet that the service is shown.

@@ -13,13 +13,13 @@ use async_trait::async_trait;
 use pingora_core::protocols::raw_connect::ProxyDigest;
 use pingora_core::protocols::tls::{SslDigest, TlsRef};
 use pingora_core::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, TimingDigest,
-    UniqueID, UniqueIDType,
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, IO, Peek, Shutdown, SocketDigest, Ssl, Stream,
+    TimingDigest, UniqueID, UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::client_stream::Plaintext as Spoken;
+use super::client_stream::{ClientStream, Plaintext as Spoken};
 use super::connection::{Connection, Stage};
 use super::metrics::Metrics;
 
@@ -34,9 +34,19 @@ pub struct WatchedStream<S> {
     connection: Arc<Connection>,
     digest: Option<Arc<ProxyDigest>>,
     speaks: Speaks,
+    /// The first octet of a request, where only reading shows that one has come.
+    ahead: Option<u8>,
     /// When the wait for the head that is awaited ends; `None` if nobody waits yet.
     deadline: Option<Pin<Box<Sleep>>>,
     metrics: Metrics,
+}
+
+/// Waits until the client says something.
+pub async fn is_spoken_to(stream: &mut Stream) -> io::Result<()> {
+    match (**stream).as_any().downcast_ref::<WatchedStream<ClientStream>>() {
+        Some(plaintext) => plaintext.stream.readable().await,
+        None => stream.try_peek(&mut [0; 1]).await.map(drop),
+    }
 }
 
 /// What is spoken. Over HTTP/2 a connection has many requests at once, and none of their heads is waited for.
@@ -50,10 +60,12 @@ enum Speaks {
 impl<S: IO> WatchedStream<S> {
     /// Watches a connection.
     pub fn new(stream: S, spoken: Spoken, connection: Arc<Connection>, metrics: Metrics) -> Self {
-        let is_http2 = spoken == Spoken::Http2 || stream.selected_alpn_proto() == Some(ALPN::H2);
-        let speaks = if is_http2 { Speaks::Http2(HTTP2_PREFACE) } else { Speaks::Http1 };
+        let speaks = match spoken {
+            Spoken::Http1 => Speaks::Http1,
+            Spoken::Http2 => Speaks::Http2(HTTP2_PREFACE),
+        };
         let digest = connection.digest();
-        Self { stream, connection, digest, speaks, deadline: None, metrics }
+        Self { stream, connection, digest, speaks, ahead: None, deadline: None, metrics }
     }
 
     /// So many octets were read.
@@ -117,7 +129,12 @@ impl<S: IO> AsyncRead for WatchedStream<S> {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        let ahead = self.ahead.take();
+        ahead.iter().for_each(|octet| buffer.put_slice(&[*octet]));
+        let mut read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if ahead.is_some() && read.is_pending() {
+            read = Poll::Ready(Ok(()));
+        }
         match read {
             Poll::Ready(Ok(())) => self.has_read(buffer.filled().len().saturating_sub(before)),
             Poll::Ready(Err(_)) => return read,
@@ -214,8 +231,15 @@ impl<S: IO> GetSocketDigest for WatchedStream<S> {
 
 #[async_trait]
 impl<S: IO> Peek for WatchedStream<S> {
+    /// Over TLS what can be read from the socket may be no word of the client's: there one octet is read.
     async fn try_peek(&mut self, buffer: &mut [u8]) -> io::Result<bool> {
-        self.stream.try_peek(buffer).await
+        if self.stream.get_ssl().is_none() {
+            return self.stream.try_peek(buffer).await;
+        }
+        if self.ahead.is_none() {
+            self.ahead = Some(self.stream.read_u8().await?);
+        }
+        Ok(true)
     }
 }
 
@@ -233,8 +257,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::{advance, timeout};
 
+    use super::super::peer::Peer;
     use super::*;
     use crate::auth::Scheme;
+    use crate::snapshot::Limits;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -247,7 +273,9 @@ mod tests {
 
     fn watched(spoken: Spoken) -> (DuplexStream, WatchedStream<DuplexStream>, Arc<Connection>) {
         let (client, stream) = duplex(1024);
-        let connection = Arc::new(Connection::new(0, Scheme::Http, 10 * SECOND, 75 * SECOND));
+        let limits = Limits { header_timeout: 10 * SECOND, idle_timeout: 75 * SECOND, ..Limits::default() };
+        let peer = Peer::at([127, 0, 0, 1].into());
+        let connection = Arc::new(Connection::new(0, peer, Scheme::Http, &limits));
         let watched = WatchedStream::new(stream, spoken, Arc::clone(&connection), Metrics::new().unwrap());
         (client, watched, connection)
     }

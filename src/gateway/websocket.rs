@@ -25,7 +25,7 @@ pub fn is_asked_for(head: &RequestHeader) -> bool {
 
 impl Proxy {
     /// Opens a WebSocket to the upstream, and serves it to its end.
-    pub async fn open_websocket(&self, session: &mut Session, context: &mut RequestContext) -> Result<()> {
+    pub async fn open_websocket(&self, session: &mut Session, context: &mut Box<RequestContext>) -> Result<()> {
         let head = session.req_header();
         let has_body = head.headers.contains_key(TRANSFER_ENCODING)
             || head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
@@ -46,7 +46,7 @@ impl Proxy {
     async fn connect_for_websocket(
         &self,
         session: &mut Session,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<(Box<HttpPeer>, UpstreamSession)> {
         loop {
             let mut peer = self.upstream_peer(session, context).await?;
@@ -68,7 +68,7 @@ impl Proxy {
         session: &mut Session,
         upstream: &mut UpstreamSession,
         peer: &HttpPeer,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<Box<ResponseHeader>> {
         let mut head = session.req_header().clone();
         headers::strip_hop_by_hop(&mut head);
@@ -95,7 +95,7 @@ impl Proxy {
         session: &mut Session,
         mut upstream: UpstreamSession,
         mut head: Box<ResponseHeader>,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         self.dress_answer(session, &mut head, context).await?;
         head.insert_header(CONNECTION, HeaderValue::from_static("Upgrade"))?;
@@ -129,7 +129,7 @@ impl Proxy {
         session: &mut Session,
         mut upstream: UpstreamSession,
         mut head: Box<ResponseHeader>,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         self.dress_answer(session, &mut head, context).await?;
         let client = session.as_mut();
@@ -145,7 +145,7 @@ impl Proxy {
         &self,
         session: &mut Session,
         head: &mut ResponseHeader,
-        context: &mut RequestContext,
+        context: &mut Box<RequestContext>,
     ) -> Result<()> {
         headers::strip_hop_by_hop_of_answer(head);
         self.upstream_response_filter(session, head, context).await?;

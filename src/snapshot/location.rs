@@ -1,5 +1,6 @@
 //! What does one location do with a request?
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
@@ -129,10 +130,10 @@ pub struct TokenRemoval(pub TokenSource);
 
 impl Location {
     /// The path for the upstream.
-    pub fn upstream_path(&self, path: &str) -> String {
+    pub fn upstream_path<'p>(&self, path: &'p str) -> Cow<'p, str> {
         match &self.replace_prefix {
-            Some((prefix, replacement)) => replaced(path, prefix, replacement),
-            None => path.to_owned(),
+            Some((prefix, replacement)) => replaced(path, prefix, replacement).into(),
+            None => path.into(),
         }
     }
 }
