@@ -1,15 +1,13 @@
 """What an idle connection costs: memory of each gateway with 5,000 of them, each of which has made one request."""
 
 import socket
-import tempfile
 import time
-from pathlib import Path
 
-from machine import GATEWAY_CORE, Program
+from bench import Bench, Gateway
 from workloads import Workload
 
 CONNECTIONS = 5_000
-SYSTEMS = ["nginx", "haproxy", "envoy", "traefik", "caddy", "bare", "portcullis"]
+SYSTEMS = ["nginx", "bare", "portcullis", "haproxy", "envoy", "traefik", "caddy"]
 REQUEST = b"GET / HTTP/1.1\r\nHost: bench.example\r\n\r\n"
 
 
@@ -25,35 +23,31 @@ def connected(port: int, count: int) -> list[socket.socket]:
     return open_now
 
 
-def grown(gateway: Program, port: int) -> dict[str, float]:
-    """Its memory before and after."""
+def grown(gateway: Gateway) -> dict[str, float]:
+    """Its memory before and with them, in MiB, and for each in KiB."""
     # The first hundred make whatever is made once.
-    warm = connected(port, 100)
+    warm = connected(gateway.job.port, 100)
     time.sleep(1)
-    before = gateway.pss()
-    connections = connected(port, CONNECTIONS)
+    before = gateway.program.pss()
+    connections = connected(gateway.job.port, CONNECTIONS)
     time.sleep(3)
-    after = gateway.pss()
+    after = gateway.program.pss()
     for one in warm + connections:
         one.close()
     return {"before": before / 1024, "after": after / 1024, "kib": (after - before) / CONNECTIONS}
 
 
-def measured(bench, systems: list[str] | None) -> dict[str, dict[str, float]]:
+def measured(bench: Bench, systems: list[str] | None) -> dict[str, dict[str, float]]:
     """`{system: memory}`."""
-    from peers import ALL_SYSTEMS
-
     found = {}
     for system in SYSTEMS:
         if systems and system not in systems:
             continue
-        with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-            job = bench.job(Workload("idle", []), Path(folder))
-            gateway = Program(ALL_SYSTEMS[system](job), GATEWAY_CORE, job.folder / "gateway.log")
-            try:
-                gateway.wait_for(job.port)
-                found[system] = grown(gateway, job.port)
-                print(f"idle connections {system:20} {found[system]['kib']:.1f} KiB each", flush=True)
-            finally:
-                gateway.stop()
+        gateway = Gateway(system, Workload("idle", []), bench)
+        try:
+            gateway.begin()
+            found[system] = grown(gateway)
+            print(f"idle connections: {system}: {found[system]['kib']:.1f} KiB each", flush=True)
+        finally:
+            gateway.stop()
     return found

@@ -29,7 +29,8 @@ def portcullis(job: Job) -> list[str] | None:
     """The product, one thread, no access log: the peers write none either."""
     listener = f"address: 127.0.0.1:{job.port}"
     if job.tls:
-        listener += f", tls: {{ cert: {job.keys / 'tls.crt'}, key: {job.keys / 'tls.key'} }}"
+        pair = f"{{ certificate: {job.keys / 'tls.crt'}, key: {job.keys / 'tls.key'} }}"
+        listener += f", http2: true, tls: {{ certificates: [{pair}], protocols: [TLSv1.3] }}"
     lines = [
         f"listeners: [{{ {listener} }}]",
         "process: { threads: 1 }",
