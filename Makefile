@@ -1,6 +1,6 @@
 # Two commands do all the set-up: `make demo` runs the main job, `make test` passes the tests.
 
-.PHONY: help demo build release deps test instructions lint doc deny advisories bench docs-bench clean
+.PHONY: help demo build release deps test-tools test instructions lint deny advisories bench-peers pgo bench
 
 TOOLS := $(CURDIR)/target/test-tools
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -45,6 +45,15 @@ deny: ## Licences, banned crates and sources of dependencies
 advisories: ## Known faults of dependencies; fetches the advisory database
 	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --version 0.20.2
 	cargo deny check advisories
+
+bench-peers: deps ## Measure gateways side by side and write docs/performance.md; half an hour, nothing else may run
+	bash benches/peers/install target/peers/tools
+	cargo build --release && cargo build --release -p bare
+	python3 benches/peers/peers.py --write
+
+pgo: deps ## Build for production with a profile of a load of requests: target/pgo/release/portcullis
+	bash benches/peers/install target/peers/tools
+	bash benches/pgo
 
 bench: test-tools ## The benchmarks of benches/
 	PORTCULLIS_TEST_TOOLS="$(TOOLS)" cargo bench
