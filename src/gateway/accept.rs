@@ -182,7 +182,8 @@ async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     }
     let mut shutdown = hall.shutdown.clone();
     let ready = tokio::select! {
-        ready = receive(stream, caller, transport, &hall) => ready,
+        // In a box: a handshake takes room for as long as it lasts, and not while the connection does.
+        ready = Box::pin(receive(stream, caller, transport, &hall)) => ready,
         _ = shutdown.wait_for(|ends| *ends) => None,
     };
     match ready {

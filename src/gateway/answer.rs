@@ -182,7 +182,7 @@ impl OwnAnswer {
 
     /// Sends it. The client keeps its connection if its request is complete, or nearly.
     pub async fn send(self, session: &mut Session) -> pingora_core::Result<()> {
-        let request_is_read = drain(session).await;
+        let request_is_read = is_drained(session).await;
         if !request_is_read {
             session.set_keepalive(None);
         }
@@ -257,10 +257,11 @@ pub fn add_words_of_services(head: &mut ResponseHeader, grant: &Grant) -> pingor
 }
 
 /// Reads what is left of a request that was answered, and drops it; `false` if that was too much, too slow, or not to be asked for.
-pub async fn drain(session: &mut Session) -> bool {
-    if session.as_mut().is_body_done() {
-        return true;
-    }
+pub async fn is_drained(session: &mut Session) -> bool {
+    session.as_mut().is_body_done() || Box::pin(drain(session)).await
+}
+
+async fn drain(session: &mut Session) -> bool {
     let request = session.req_header();
     // The client waits for a word before it sends; the answer is that word (RFC 9110 §10.1.1).
     if request.headers.contains_key(EXPECT) {

@@ -230,7 +230,8 @@ async fn decide<T: Trace>(
             Decision::Deny(denial) => return Err(denial),
             Decision::Ask(question) => {
                 trace.note(Step::Asked(&question));
-                answered.push(arrival.inquirer.answer(question, arrival, target, context).await);
+                // In a box: what few requests need takes no room in all of them.
+                answered.push(Box::pin(arrival.inquirer.answer(question, arrival, target, context)).await);
             }
         }
     }

@@ -118,7 +118,7 @@ impl ProxyHttp for Proxy {
         match answer {
             None => Ok(false),
             Some(answer) => {
-                answer.send(session).await?;
+                Box::pin(answer.send(session)).await?;
                 Ok(true)
             }
         }
@@ -150,7 +150,7 @@ impl ProxyHttp for Proxy {
         if !websocket::is_asked_for(session.req_header()) {
             return Ok(true);
         }
-        self.open_websocket(session, context).await.map(|()| false)
+        Box::pin(self.open_websocket(session, context)).await.map(|()| false)
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Self::CTX) -> Result<Box<HttpPeer>> {
@@ -346,7 +346,7 @@ impl ProxyHttp for Proxy {
             return;
         }
         // What is left of a request must not be taken for the next one.
-        let is_over = error.is_none() && !session.as_mut().was_upgraded() && answer::drain(session).await;
+        let is_over = error.is_none() && !session.as_mut().was_upgraded() && answer::is_drained(session).await;
         if !is_over {
             session.set_keepalive(None);
         }
