@@ -212,29 +212,34 @@ impl Ready {
     }
 }
 
-/// Does what comes before the first request.
-async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transport, hall: &Hall<A>) -> Option<Ready> {
-    let Reception { limits, proxy_protocol, trusted } = hall.reception(caller.listener);
-    if proxy_protocol == ProxyProtocol::Required {
-        let header = tokio::time::timeout(limits.header_timeout, proxy_header::take(&mut stream)).await;
-        let header = header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        let refused = |error: io::Error| {
-            hall.metrics.proxy_header_failed(&caller.address.to_string());
-            log::debug!("{}: {error}", caller.client);
-        };
-        let behalf = header.map_err(refused).ok()?;
-        let peer = caller.client.ip().to_canonical();
-        let is_trusted = trusted.iter().any(|network| network.contains(&peer));
-        match behalf {
-            Behalf::Client(client) if is_trusted => caller.client = client,
-            Behalf::Client(_) | Behalf::Own => {}
-            // Taken for the balancer's own, the client's word of who they are would be believed.
-            Behalf::Unknown => {
-                refused(io::Error::other("the balancer does not say whom it is for"));
-                return None;
-            }
+/// Takes the balancer's word for who the client is. `None`: nobody may be served.
+async fn announced<A>(stream: &mut TcpStream, caller: Caller, reception: &Reception, hall: &Hall<A>) -> Option<Caller> {
+    let header = tokio::time::timeout(reception.limits.header_timeout, proxy_header::take(stream)).await;
+    let header = header.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    let refused = |error: io::Error| {
+        hall.metrics.proxy_header_failed(&caller.address.to_string());
+        log::debug!("{}: {error}", caller.client);
+    };
+    let peer = caller.client.ip().to_canonical();
+    let is_trusted = reception.trusted.iter().any(|network| network.contains(&peer));
+    match header.map_err(refused).ok()? {
+        Behalf::Client(client) if is_trusted => Some(Caller { client, ..caller }),
+        Behalf::Client(_) | Behalf::Own => Some(caller),
+        // Taken for the balancer's own, the client's word of who they are would be believed.
+        Behalf::Unknown => {
+            refused(io::Error::other("the balancer does not say whom it is for"));
+            None
         }
     }
+}
+
+/// Does what comes before the first request.
+async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transport, hall: &Hall<A>) -> Option<Ready> {
+    let reception = hall.reception(caller.listener);
+    if reception.proxy_protocol == ProxyProtocol::Required {
+        caller = announced(&mut stream, caller, &reception, hall).await?;
+    }
+    let limits = reception.limits;
     let peer = Peer::at(caller.client.ip());
     let mut connection = Connection::new(caller.listener, peer, transport.scheme(), &limits);
     if hall.live.is_none() {
