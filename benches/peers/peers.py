@@ -20,6 +20,7 @@ from workloads import REFERENCES, Workload, workloads
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / "target" / "peers"
+FOUND = PLACE / "results.json"
 # All that can go wrong with a run, none of which ends the others.
 FAULTS = (Void, RuntimeError, OSError, subprocess.CalledProcessError)
 
@@ -74,27 +75,36 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", help="workloads whose names contain one of these; also: idle, scale")
     parser.add_argument("--systems", nargs="*", help="these systems only")
     parser.add_argument("--foreign", type=float, default=0.25, help="void runs in which others used more cores than this")
+    parser.add_argument("--again", action="store_true", help="measure nothing, and write what was found last")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md and its plots")
     return parser.parse_args()
 
 
 def main() -> None:
     said = arguments()
+    if said.again:
+        report.write(ROOT / "docs", json.loads(FOUND.read_text()))
+        return
     allow_many_files()
     wanted = lambda name: not said.only or any(words in name for words in said.only)
     found: dict[str, dict] = {"results": {}, "idle": {}, "scale": {}}
+    if said.only and FOUND.exists():
+        # What is measured again takes the place of what was found before.
+        found = json.loads(FOUND.read_text())
     bench = Bench(PLACE)
     try:
         for workload in filter(lambda workload: wanted(workload.name), workloads()):
             found["results"][workload.name] = measured(workload, said, bench)
             print(report.table(workload.name, found["results"][workload.name]), flush=True)
+            # A run that is cut has measured what it has measured.
+            FOUND.write_text(json.dumps(found, indent=1))
         if wanted("idle"):
             found["idle"] = idle.measured(bench, said.systems)
         if wanted("scale"):
             found["scale"] = scale.measured(bench, said.rounds)
     finally:
         bench.stop()
-    (PLACE / "results.json").write_text(json.dumps(found, indent=1))
+    FOUND.write_text(json.dumps(found, indent=1))
     print(report.bars_met(found["results"], found["idle"]))
     if said.write:
         report.write(ROOT / "docs", found)

@@ -180,8 +180,8 @@ impl Bound<'_, Signature> {
         Ok((proof.generation, token))
     }
 
-    /// Tries the keys that fit, if that was not done before. Who names a key that nobody knows is always news: an endpoint may
-    /// publish it by now.
+    /// Tries the keys that fit, if that was not done before. Who names a key that nobody knows is news where there is an
+    /// endpoint: it may publish the key by now.
     fn signed_anew<T: Trace>(
         &self,
         text: &str,
@@ -195,7 +195,8 @@ impl Bound<'_, Signature> {
         }
         let signed = self.signed_by(token, keys, measure, trace);
         let is_refused = matches!(signed, Err(Halt::Refuse(Reason::SignatureInvalid)));
-        if is_refused && token.key_id().is_none_or(|id| keys.knows(id)) {
+        let is_final = || self.keys.ring.is_closed() || token.key_id().is_none_or(|id| keys.knows(id));
+        if is_refused && is_final() {
             measure.refused.insert(text, keys);
         }
         signed

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
 use tokio::sync::Semaphore;
 
@@ -10,6 +11,7 @@ use super::context::RequestContext;
 use super::judge::Arrival;
 use super::key_fetch;
 use super::metrics::Metrics;
+use super::pool::MOST_KEPT;
 use super::service_call;
 use super::target::Target;
 use crate::auth::Question;
@@ -52,7 +54,8 @@ impl Default for PasswordQueue {
 impl Inquirer {
     /// One that knows nobody yet.
     pub fn new(metrics: Metrics, passwords: Arc<PasswordQueue>) -> Self {
-        Self { metrics, connector: Connector::new(None), passwords }
+        let connector = Connector::new(Some(ConnectorOptions::new(MOST_KEPT)));
+        Self { metrics, connector, passwords }
     }
 
     /// Finds out.

@@ -21,6 +21,9 @@ use crate::config::value::ServerAddress;
 use crate::config::{Place, Problem};
 use crate::snapshot::{ServerSpec, TlsSpec, UpstreamSpec};
 
+/// Idle connections to upstreams that a worker keeps, each for no longer than `timeouts.idle`. With more requests at once
+/// than Pingora's 128, connections would be closed and made anew all the time.
+pub const MOST_KEPT: usize = 4096;
 /// Of the addresses of one name, no more than this many are used.
 const MOST_ROUNDS: usize = 16;
 /// Requests at once on one connection of HTTP/2.

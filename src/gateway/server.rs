@@ -25,6 +25,7 @@ use super::inquiry::{Inquirer, PasswordQueue};
 use super::key_fetch;
 use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
+use super::pool::MOST_KEPT;
 use super::proxy::Proxy;
 use super::reload::{self, Reloader};
 use super::signals::{self, Signals, Succession};
@@ -269,7 +270,8 @@ async fn serve_operators(door: Door, app: Arc<Admin>, closing: watch::Receiver<b
 }
 
 fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
-    let conf = ServerConf { max_retries: MOST_ATTEMPTS, ..ServerConf::default() };
+    let conf =
+        ServerConf { max_retries: MOST_ATTEMPTS, upstream_keepalive_pool_size: MOST_KEPT, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), proxy);
     let mut options = HttpServerOptions::default();
     // Whether a listener speaks HTTP/2 in plaintext is decided by its streams.

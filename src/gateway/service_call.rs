@@ -43,17 +43,17 @@ pub async fn ask(
         log::error!("forward_auth {}: {error} (request {})", service.name, context.request_id);
         ServiceOutcome::Unavailable
     };
-    let head = match head_of(service, arrival, target, context) {
-        Ok(head) => head,
+    let head = || head_of(service, arrival, target, context);
+    let shown = match service.remembered.as_ref().map(|_| head()).transpose() {
+        Ok(head) => head.as_ref().map(words_of),
         Err(error) => return failed(&error),
     };
-    let shown = service.remembered.as_ref().map(|_| words_of(&head));
     if let (Some(remembered), Some(shown)) = (&service.remembered, &shown)
         && let Some(answer) = remembered.find(shown, context.received)
     {
         return ServiceOutcome::Answered(answer);
     }
-    let answered = tokio::time::timeout(service.call.timeout, call(service, connector, head, context)).await;
+    let answered = tokio::time::timeout(service.call.timeout, call(service, connector, &head, context)).await;
     match answered {
         Ok(Ok(answer)) if answer.decides() => {
             let answer = Arc::new(answer);
@@ -76,7 +76,7 @@ pub async fn ask(
 async fn call(
     service: &VerifierService,
     connector: &Connector,
-    head: RequestHeader,
+    head: &(dyn Fn() -> Result<RequestHeader> + Sync),
     context: &RequestContext,
 ) -> Result<ServiceAnswer> {
     let pool = context.edition.pools.get(service.call.upstream);
@@ -87,7 +87,7 @@ async fn call(
     let peer = endpoint.peer();
     loop {
         let (mut session, reused) = connector.get_http_session(&*peer).await?;
-        match exchange(&mut session, &head).await {
+        match exchange(&mut session, head()?).await {
             Ok(()) => return finish(session, connector, &peer).await,
             Err(_) if reused && session.response_header().is_none() => {}
             Err(error) => return Err(error),
@@ -96,8 +96,8 @@ async fn call(
 }
 
 /// Sends the request, and reads the head of the answer.
-async fn exchange(session: &mut HttpSession, head: &RequestHeader) -> Result<()> {
-    session.write_request_header(Box::new(head.clone())).await?;
+async fn exchange(session: &mut HttpSession, head: RequestHeader) -> Result<()> {
+    session.write_request_header(Box::new(head)).await?;
     session.finish_request_body().await?;
     loop {
         session.read_response_header().await?;

@@ -131,6 +131,11 @@ impl KeyRing {
         self.sources.iter().filter(askable).cloned().collect()
     }
 
+    /// Whether these are all the keys that there can be: no endpoint publishes others.
+    pub fn is_closed(&self) -> bool {
+        self.sources.iter().all(|source| source.remote().is_none())
+    }
+
     /// Whether an endpoint has not given any key, so that nobody can say what its keys would be good for.
     pub fn lacks_keys(&self) -> bool {
         self.sources.iter().any(|source| source.remote().is_some() && source.current().is_empty())

@@ -149,15 +149,18 @@ fn a_key_file_that_changes_is_picked_up() {
 
 #[test]
 fn a_signature_that_was_refused_is_looked_at_again_with_other_keys() {
-    let (ours, theirs) = (Issuer::with_kid("ES256", "same"), Issuer::with_kid("ES256", "same"));
+    // One names the key that we have, the other one that nobody has.
+    let (ours, theirs, others) =
+        (Issuer::with_kid("ES256", "same"), Issuer::with_kid("ES256", "same"), Issuer::with_kid("ES256", "other"));
     let gateway = Gateway::prepare(&format!("{PLAIN}{REALM}")).file("keys.json", ours.jwks()).start();
     let (our_token, their_token) = (ours.token_of("a"), theirs.token_of("a"));
+    assert_eq!([(); 2].map(|()| status_with(&gateway, &others.token_of("a"))), [401; 2]);
     for _ in 0..3 {
         assert_eq!((status_with(&gateway, &our_token), status_with(&gateway, &their_token)), (200, 401));
     }
-    gateway.write("keys.json", theirs.jwks());
+    gateway.write("keys.json", jwks(&[&theirs, &others]));
     wait_for_status(&gateway, &their_token, 200);
-    assert_eq!(status_with(&gateway, &our_token), 401);
+    assert_eq!((status_with(&gateway, &our_token), status_with(&gateway, &others.token_of("a"))), (401, 200));
 }
 
 #[test]
