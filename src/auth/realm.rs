@@ -190,7 +190,8 @@ impl Realm {
             self.observer.looked_up(&self.name, Lookup::Hit);
             return Ok(known);
         }
-        let measure = Measure { largest: request.largest_token, claims: &self.claims, refused: &self.refused, request };
+        let measure =
+            Measure { largest: request.largest_token, claims: &self.claims, refused: Some(&self.refused), request };
         let (proven, verified) = proof.verify(token, &measure, trace)?;
         let verified = Arc::new(verified);
         self.verified.insert(token, proven, &verified);

@@ -53,7 +53,7 @@ pub struct Measure<'m> {
     /// Rules for the claims, which are read before the signature is looked at.
     pub claims: &'m ClaimRules,
     /// Tokens that need not be looked at again.
-    pub refused: &'m RefusedCache,
+    pub refused: Option<&'m RefusedCache>,
     /// What the token came with.
     pub request: &'m Request<'m>,
 }
@@ -108,7 +108,8 @@ impl BoundProof<'_> {
             Self::Nested(encryption, signature) => {
                 let opened = encryption.open(token, Content::Token, measure, trace)?;
                 // What was compressed may be larger than a token from outside; it is within the limits of decryption.
-                let inner = Measure { largest: opened.text.len(), ..*measure };
+                // What was encrypted is remembered nowhere but in a token that is good.
+                let inner = Measure { largest: opened.text.len(), refused: None, ..*measure };
                 let (generation, mut token) = signature.verify(&opened.text, &inner, trace)?;
                 replicated_claims_agree(&opened.header, token.claims.json())?;
                 token.key_ids.extend(opened.proof.key_id);
@@ -190,14 +191,17 @@ impl Bound<'_, Signature> {
         measure: &Measure<'_>,
         trace: &mut T,
     ) -> Result<ByKey, Halt<Reason>> {
-        if !T::LISTENS && measure.refused.contains(text, keys) {
+        let Some(refused) = measure.refused.filter(|_| !T::LISTENS) else {
+            return self.signed_by(token, keys, measure, trace);
+        };
+        if refused.contains(text, keys) {
             return Err(Halt::Refuse(Reason::SignatureInvalid));
         }
         let signed = self.signed_by(token, keys, measure, trace);
         let is_refused = matches!(signed, Err(Halt::Refuse(Reason::SignatureInvalid)));
         let is_final = || self.keys.ring.is_closed() || token.key_id().is_none_or(|id| keys.knows(id));
         if is_refused && is_final() {
-            measure.refused.insert(text, keys);
+            refused.insert(text, keys);
         }
         signed
     }

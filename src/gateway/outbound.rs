@@ -40,7 +40,8 @@ pub fn for_upstream(arrival: &Arrival<'_>, upstream: &mut RequestHeader, context
     })?;
     let path = location.upstream_path(target.path.as_str());
     let query = headers::query_without(target.query.as_deref(), &location.removed_tokens);
-    if is_target(upstream.raw_path(), &path, query.as_deref()) {
+    // A target of HTTP/2 also has an authority, and the upstream's is in `Host` alone.
+    if upstream.uri.authority().is_none() && is_target(upstream.raw_path(), &path, query.as_deref()) {
         return Ok(());
     }
     match query {

@@ -163,7 +163,6 @@ fn head_of(
         headers.insert(X_FORWARDED_METHOD, method);
         // Without an id: another one each time would make every request another one.
         headers::set_forwarded(headers, &outbound::forwarded(arrival, authority.as_deref(), context));
-        headers.remove(&headers::X_REQUEST_ID);
         if call.method != http::Method::GET && call.method != http::Method::HEAD {
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }

@@ -125,7 +125,7 @@ fn is_pingoras(octets: &[u8]) -> bool {
 
 impl<S: IO> AsyncRead for WatchedStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.connection.stage() == Stage::Request {
+        if self.connection.stage() == Stage::Request && self.ahead.is_none() {
             return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
         let before = buffer.filled().len();
@@ -312,6 +312,20 @@ mod tests {
         let (mut client, mut stream, _) = watched(Spoken::Http2);
         client.write_all(&[b'p'; HTTP2_PREFACE]).await.unwrap();
         assert_eq!(drip(&mut client, &mut stream).await, 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_octet_that_was_read_ahead_comes_first_whatever_the_stage() {
+        for stage in [Stage::Idle, Stage::Head, Stage::Request] {
+            let (mut client, mut stream, connection) = watched(Spoken::Http1);
+            connection.is_at(stage);
+            stream.ahead = Some(b'G');
+            let mut octets = [0; 8];
+            assert_eq!(stream.read(&mut octets).await.unwrap(), 1, "there is nothing else to wait for");
+            assert_eq!(octets[0], b'G');
+            client.write_all(b"ET").await.unwrap();
+            assert_eq!(stream.read(&mut octets).await.unwrap(), 2);
+        }
     }
 
     #[tokio::test(start_paused = true)]
