@@ -70,7 +70,9 @@ fn class_32_a_service_that_is_down_or_silent_admits_nobody() {
 fn requests_do_not_wait_for_each_other_and_connections_are_used_again() {
     let (verifier, gate) = Upstream::held();
     let app = Upstream::echo();
-    let gateway = asking(&format!("http://{}/", verifier.address()), "    timeout: 20s\n", &app).start();
+    // Every worker keeps its own connections: here there is one.
+    let more = "    timeout: 20s\nprocess: { threads: 1 }\n";
+    let gateway = asking(&format!("http://{}/", verifier.address()), more, &app).start();
     let clients: Vec<Client> = (0..20)
         .map(|_| {
             let mut client = gateway.client();
