@@ -14,6 +14,7 @@ use super::head;
 use super::headers;
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
+use super::keepalive::Keepalive;
 use super::live::Edition;
 use super::metrics::Metrics;
 use super::outbound;
@@ -105,7 +106,7 @@ async fn decide<T: Trace>(
     head::change(&mut head, |headers| {
         headers::strip_client_claims(headers, &context.edition.snapshot.identity_names);
     })?;
-    let inquirer = Inquirer::new(metrics.clone(), Arc::default());
+    let inquirer = Inquirer::new(metrics.clone(), Arc::new(Keepalive::new()), Arc::default());
     let arrival =
         Arrival { head: &head, scheme, listener: question.listener, size, certificate: None, inquirer: &inquirer };
     judge::judge(&arrival, &mut context, trace).await?;

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderName, HeaderValue};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::auth::Grant;
@@ -28,6 +28,9 @@ pub struct Forwarded<'f> {
     /// The id of this request, for those who may be told.
     pub request_id: Option<&'f HeaderValue>,
 }
+
+/// `Connection` names fewer headers than this.
+const MOST_NOMINATED: usize = 10;
 
 /// Who came before.
 pub const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -68,7 +71,57 @@ fn is_proxy_word(name: &str) -> bool {
         || matches!(name.as_str(), "forwarded" | "x-rewrite-url" | "x-real-ip" | "x-request-id")
 }
 
-/// Strips what belongs to one connection only (RFC 9110 §7.6.1): what Pingora does for an upstream, for an echo.
+/// Strips what belongs to the client's connection only (RFC 9110 §7.6.1), in the words of Pingora, which does the same for servers
+/// of HTTP/2: what `Connection` names is bounded, and is nothing that others rely on.
+///
+/// # Errors
+/// What is wrong with `Connection`.
+pub fn strip_connection(head: &mut RequestHeader) -> Result<(), &'static str> {
+    let named = nominated(&head.headers)?;
+    let bound: Vec<HeaderName> =
+        head.headers.keys().filter(|name| is_of_connection(name.as_str())).cloned().chain(named).collect();
+    for name in &bound {
+        head.remove_header(name);
+    }
+    Ok(())
+}
+
+fn is_of_connection(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// The headers that `Connection` names.
+fn nominated(headers: &HeaderMap) -> Result<Vec<HeaderName>, &'static str> {
+    let said = headers.get_all(CONNECTION).into_iter().flat_map(|value| value.as_bytes().split(|octet| *octet == b','));
+    let mut named = Vec::new();
+    for token in said.map(<[u8]>::trim_ascii).filter(|token| !token.is_empty()) {
+        if named.len() + 1 >= MOST_NOMINATED {
+            return Err("Connection names too many headers");
+        }
+        let is_token = token.iter().all(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet));
+        let name = HeaderName::from_bytes(token).ok().filter(|_| is_token);
+        let name = name.ok_or("Connection names what is no header")?;
+        if matches!(name.as_str(), "host" | "x-forwarded-for" | "x-forwarded-host" | "x-forwarded-proto") {
+            return Err("Connection names a header that others rely on");
+        }
+        named.push(name);
+    }
+    Ok(named)
+}
+
+/// Strips what belongs to one connection only (RFC 9110 §7.6.1), for an echo and for a WebSocket.
 pub fn strip_hop_by_hop(head: &mut RequestHeader) {
     for name in hop_by_hop(&head.headers) {
         head.remove_header(&name);
@@ -93,7 +146,7 @@ fn hop_by_hop(headers: &HeaderMap) -> Vec<HeaderName> {
         "transfer-encoding",
         "upgrade",
     ];
-    let said = headers.get_all(http::header::CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    let said = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
     let named =
         said.flat_map(|value| value.split(',')).filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
     named.chain(ALWAYS.into_iter().map(HeaderName::from_static)).collect()

@@ -80,7 +80,7 @@ async fn ask(pool: &Pool, endpoint: &Endpoint, connector: &Connector, probe: &Pr
     }
     head.insert_header(USER_AGENT, "portcullis health check")?;
     let peer = endpoint.peer();
-    let (mut session, _) = connector.get_http_session(&*peer).await?;
+    let (mut session, _) = connector.get_http_session(peer).await?;
     session.write_request_header(Box::new(head)).await?;
     session.finish_request_body().await?;
     session.read_response_header().await?;

@@ -9,10 +9,11 @@ use tokio::sync::Semaphore;
 
 use super::context::RequestContext;
 use super::judge::Arrival;
+use super::keepalive::Keepalive;
 use super::key_fetch;
 use super::metrics::Metrics;
 use super::pool::MOST_KEPT;
-use super::service_call;
+use super::service_call::{self, Lines};
 use super::target::Target;
 use crate::auth::Question;
 use crate::auth::identity::Identity;
@@ -32,7 +33,7 @@ pub struct Inquirer {
     /// Told of what is found out.
     pub metrics: Metrics,
     /// Connections to services.
-    pub connector: Connector,
+    pub lines: Lines,
     passwords: Arc<PasswordQueue>,
 }
 
@@ -53,9 +54,9 @@ impl Default for PasswordQueue {
 
 impl Inquirer {
     /// One that knows nobody yet.
-    pub fn new(metrics: Metrics, passwords: Arc<PasswordQueue>) -> Self {
-        let connector = Connector::new(Some(ConnectorOptions::new(MOST_KEPT)));
-        Self { metrics, connector, passwords }
+    pub fn new(metrics: Metrics, keepalive: Arc<Keepalive>, passwords: Arc<PasswordQueue>) -> Self {
+        let http2 = Connector::new(Some(ConnectorOptions::new(MOST_KEPT)));
+        Self { metrics, lines: Lines { http1: keepalive, http2 }, passwords }
     }
 
     /// Finds out.
@@ -78,7 +79,7 @@ impl Inquirer {
             Question::Password(attempt) => Answer::Password(self.judge(attempt.clone()).await),
             Question::Service(service) => {
                 let began = Instant::now();
-                let outcome = service_call::ask(service, &self.connector, arrival, target, context).await;
+                let outcome = service_call::ask(service, &self.lines, arrival, target, context).await;
                 self.metrics.service_took(&service.name, began.elapsed());
                 Answer::Service(outcome)
             }

@@ -11,7 +11,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use pingora_core::tls::pkey::PKey;
 use pingora_core::tls::x509::X509;
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::upstreams::peer::{HttpPeer, Peer};
 use pingora_core::utils::tls::CertKey;
 
 use super::balance::{Turns, Wanted};
@@ -61,6 +61,7 @@ pub struct Endpoint {
     address: EndpointAddress,
     condition: Arc<Condition>,
     peer: Box<HttpPeer>,
+    key: u64,
 }
 
 /// Where an endpoint listens.
@@ -110,9 +111,14 @@ impl Endpoint {
         &self.condition
     }
 
-    /// How Pingora connects to it.
-    pub fn peer(&self) -> Box<HttpPeer> {
-        self.peer.clone()
+    /// How it is connected to.
+    pub fn peer(&self) -> &HttpPeer {
+        &self.peer
+    }
+
+    /// What tells its connections from those of others.
+    pub fn key(&self) -> u64 {
+        self.key
     }
 }
 
@@ -278,7 +284,8 @@ impl Pool {
             peer.options.max_h2_streams = STREAMS_OF_A_CONNECTION;
         }
         let (weight, role) = (written.weight, written.role);
-        Some(Endpoint { server, weight, role, address, condition, peer: Box::new(peer) })
+        let key = peer.reuse_hash();
+        Some(Endpoint { server, weight, role, address, condition, peer: Box::new(peer), key })
     }
 }
 

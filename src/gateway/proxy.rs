@@ -1,41 +1,36 @@
 //! What does Pingora ask of us, and when? Translates, calls, applies; decides nothing itself.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::HeaderValue;
 use ipnet::IpNet;
 use pingora_core::connectors::http::Connector;
 use pingora_core::modules::http::HttpModules;
 use pingora_core::upstreams::peer::HttpPeer;
-use pingora_core::{Error, ErrorSource, ErrorType, Result, RetryType};
+use pingora_core::{Error, ErrorSource, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
 use tokio::sync::watch;
 
 use super::access_log::LogSender;
 use super::answer;
-use super::compression;
 use super::connection::{Connection, Stage, listener_of};
 use super::context::{Progress, RequestContext, Turn};
-use super::cors;
-use super::failure::{ALL_DOWN, BODY_TOO_LARGE, TOKEN_ENDED, is_final, reason_of};
+use super::failure::is_final;
 use super::head;
-use super::headers::{self, X_REQUEST_ID};
+use super::headers;
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
-use super::lifetime;
+use super::keepalive::Keepalive;
 use super::live::Live;
 use super::log_line::{self};
 use super::metrics::Metrics;
-use super::outbound;
+use super::passage;
 use super::peer::Provenance;
-use super::pool::Choice;
 use super::websocket;
 use crate::auth::trace::NoTrace;
-use crate::snapshot::Coding;
 
 /// How long a client may keep us waiting while we write to it.
 const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
@@ -50,6 +45,8 @@ pub struct Proxy {
     pub inquirer: Inquirer,
     /// Where lines of the access log go.
     pub log: LogSender,
+    /// Connections to servers of HTTP/1.
+    pub keepalive: Arc<Keepalive>,
     /// Makes connections for WebSockets, each its own.
     pub websockets: Connector,
     /// Becomes true when connections are to end with their next answer.
@@ -133,98 +130,42 @@ impl ProxyHttp for Proxy {
         end_of_stream: bool,
         context: &mut Self::CTX,
     ) -> Result<()> {
-        if let Some(most) = listener_of(session, &context.edition).and_then(|listener| listener.limits.body_size) {
-            // A retry sends again what has been read: what was read is counted, not what is sent.
-            if session.body_bytes_read() as u64 > most {
-                return Err(Error::explain(BODY_TOO_LARGE, "the body is larger than the listener's limit").into_down());
-            }
-        }
-        if end_of_stream && body.as_ref().is_some_and(Bytes::is_empty) {
-            *body = None;
-        }
+        self.limit_body(session, context)?;
+        passage::drop_empty_end(body, end_of_stream);
         Ok(())
     }
 
-    /// A WebSocket is served by us, and never by Pingora.
+    /// A WebSocket is served by us, and so is whatever goes to a server of HTTP/1.
     async fn proxy_upstream_filter(&self, session: &mut Session, context: &mut Self::CTX) -> Result<bool> {
-        if !websocket::is_asked_for(session.req_header()) {
-            return Ok(true);
+        if websocket::is_asked_for(session.req_header()) {
+            Box::pin(self.open_websocket(session, context)).await.map(|()| false)
+        } else if Self::is_for_http1(session, context) {
+            self.forward(session, context).await.map(|()| false)
+        } else {
+            Ok(true)
         }
-        Box::pin(self.open_websocket(session, context)).await.map(|()| false)
     }
 
     async fn upstream_peer(&self, session: &mut Session, context: &mut Self::CTX) -> Result<Box<HttpPeer>> {
-        match self.choose(session, context)? {
-            Some(Choice::Endpoint(endpoint)) => {
-                context.attempts.tried.push(endpoint.address().clone());
-                context.attempts.load = Some(endpoint.condition().take());
-                context.attempts.began = Some(Instant::now());
-                let mut peer = endpoint.peer();
-                context.attempts.chosen = Some(endpoint);
-                if let Some(remaining) = lifetime::remaining(context, &self.live.load(), SystemTime::now()) {
-                    // A stream in which nothing comes any more ends in time as well.
-                    let least = std::time::Duration::from_millis(1);
-                    peer.options.read_timeout = peer.options.read_timeout.map(|usual| usual.min(remaining.max(least)));
-                }
-                Ok(peer)
-            }
-            Some(Choice::AllDown) => Err(Error::explain(ALL_DOWN, "every server of the upstream is down").into_up()),
-            Some(Choice::Unknown) => {
-                Err(Error::explain(ErrorType::ConnectNoRoute, "no server of the upstream has an address").into_up())
-            }
-            None => Err(Error::explain(ErrorType::InternalError, "a request without a grant was to be sent on")),
-        }
+        let endpoint = self.next_endpoint(session, context)?;
+        let mut peer = Box::new(endpoint.peer().clone());
+        peer.options.read_timeout = self.patience(peer.options.read_timeout, context);
+        Ok(peer)
     }
 
-    fn fail_to_connect(
-        &self,
-        _: &mut Session,
-        _: &HttpPeer,
-        context: &mut Self::CTX,
-        mut error: Box<Error>,
-    ) -> Box<Error> {
-        self.upstream_failed(context, reason_of(&error), &error);
-        let tried = &context.attempts.tried;
-        let others = Self::pool(context)
-            .is_some_and(|pool| tried.len() <= pool.spec().retries && pool.has_other(tried, Instant::now()));
-        error.set_retry(others);
-        error
+    fn fail_to_connect(&self, _: &mut Session, _: &HttpPeer, context: &mut Self::CTX, error: Box<Error>) -> Box<Error> {
+        self.connecting_failed(context, error)
     }
 
-    /// A connection that was kept too long may be tried again, with the same server: only requests that can be repeated,
-    /// only if none of the answer has come. What a server of HTTP/2 says it has not processed may go to another one, whatever
-    /// the method (RFC 9113 §8.7).
     fn error_while_proxy(
         &self,
-        peer: &HttpPeer,
+        _: &HttpPeer,
         session: &mut Session,
-        mut error: Box<Error>,
+        error: Box<Error>,
         context: &mut Self::CTX,
         reused: bool,
     ) -> Box<Error> {
-        let is_whole = !session.as_ref().retry_buffer_truncated() && session.response_written().is_none();
-        if is_whole && *error.etype() == ErrorType::H2Error && matches!(error.retry, RetryType::Decided(true)) {
-            return self.fail_to_connect(session, peer, context, error);
-        }
-        if !session.req_header().method.is_idempotent() || !is_whole {
-            error.set_retry(false);
-        } else {
-            error.retry.decide_reuse(reused);
-        }
-        if *error.etype() == ErrorType::ReadTimedout && !session.as_mut().is_body_done() {
-            // The server waits as we do: it is the client that sends nothing.
-            error.as_down();
-        }
-        if let Some(reason) = lifetime::ended(context, &self.live.load(), SystemTime::now()) {
-            error.set_retry(false);
-            self.token_ended(reason, context);
-        } else if error.retry() {
-            context.attempts.tried.pop();
-            context.attempts.again = context.attempts.chosen.take();
-        } else if *error.esource() != ErrorSource::Downstream {
-            self.upstream_failed(context, reason_of(&error), &error);
-        }
-        error
+        self.exchange_failed(session, context, error, reused)
     }
 
     async fn upstream_request_filter(
@@ -233,9 +174,7 @@ impl ProxyHttp for Proxy {
         upstream: &mut RequestHeader,
         context: &mut Self::CTX,
     ) -> Result<()> {
-        outbound::for_upstream(&self.arrival(session, context)?, upstream, context)?;
-        let codings = context.progress.location().map_or(&[] as &[Coding], |location| &location.compress);
-        compression::choose(codings, session, upstream)
+        self.change_request(session, upstream, context)
     }
 
     /// Before Pingora compresses, and sooner than any other hook sees the answer.
@@ -246,9 +185,7 @@ impl ProxyHttp for Proxy {
         _: bool,
         context: &mut Self::CTX,
     ) -> Result<()> {
-        if context.progress.location().is_some_and(|location| !location.compress.is_empty()) {
-            compression::spare(session, response);
-        }
+        Self::spare_from_compression(session, response, context);
         Ok(())
     }
 
@@ -258,15 +195,7 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         context: &mut Self::CTX,
     ) -> Result<()> {
-        if !is_final(response) {
-            return Ok(());
-        }
-        if let Some(load) = &context.attempts.load {
-            load.condition().succeeded();
-        }
-        context.attempts.status = Some(response.status.as_u16());
-        context.attempts.took = context.attempts.began.map(|began| began.elapsed());
-        context.attempts.failure = None;
+        Self::heed_answer(response, context);
         Ok(())
     }
 
@@ -276,25 +205,9 @@ impl ProxyHttp for Proxy {
         response: &mut ResponseHeader,
         context: &mut Self::CTX,
     ) -> Result<()> {
-        if let Ok(id) = HeaderValue::from_str(&context.request_id) {
-            head::change_answer(response, |headers| drop(headers.insert(X_REQUEST_ID, id)))?;
-        }
-        let Some(location) = context.progress.location() else {
-            return Ok(());
-        };
-        if let Some(grant) = context.progress.grant() {
-            answer::add_words_of_services(response, grant)?;
-        }
-        judge::with_facts(&self.arrival(session, context)?, context, |facts| {
-            answer::dress(response, &location.response_headers, facts)
-        })?;
-        match &location.cors {
-            Some(rules) => cors::dress(rules, session.req_header(), response),
-            None => Ok(()),
-        }
+        self.change_answer(session, response, context)
     }
 
-    /// Nothing of an answer passes after its token has ended, where the location says so.
     fn response_body_filter(
         &self,
         _: &mut Session,
@@ -302,8 +215,8 @@ impl ProxyHttp for Proxy {
         end_of_stream: bool,
         context: &mut Self::CTX,
     ) -> Result<Option<std::time::Duration>> {
-        if !end_of_stream && lifetime::ended(context, &self.live.load(), SystemTime::now()).is_some() {
-            return Err(Error::explain(TOKEN_ENDED, "the token that opened the stream holds no longer"));
+        if !end_of_stream {
+            self.may_go_on(context)?;
         }
         Ok(None)
     }

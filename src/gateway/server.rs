@@ -22,6 +22,7 @@ use super::drain::{Departure, OpenConnections, Why};
 use super::handover::{Invocation, Predecessor, Successors};
 use super::health;
 use super::inquiry::{Inquirer, PasswordQueue};
+use super::keepalive::Keepalive;
 use super::key_fetch;
 use super::live::{self, Edition, Fixed, Live, Loaded};
 use super::metrics::Metrics;
@@ -181,11 +182,13 @@ impl Crew {
         let member = |worker: &Handle| {
             let _within = worker.enter();
             let doors = doors.iter().map(Door::reopen).collect::<Result<_, _>>().map_err(machine)?;
+            let keepalive = Arc::new(Keepalive::new());
             let app = Arc::new(http_proxy_of(Proxy {
                 live: Arc::clone(live),
                 metrics: metrics.clone(),
-                inquirer: Inquirer::new(metrics.clone(), Arc::clone(&passwords)),
+                inquirer: Inquirer::new(metrics.clone(), Arc::clone(&keepalive), Arc::clone(&passwords)),
                 log: log.clone(),
+                keepalive,
                 websockets: Connector::new(None),
                 closing: departure.closing.subscribe(),
                 leaving: departure.leaving.subscribe(),

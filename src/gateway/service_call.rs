@@ -7,19 +7,20 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
-use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, OrErr, Result};
 use pingora_http::RequestHeader;
 
-use super::balance::Wanted;
+use super::balance;
 use super::context::RequestContext;
 use super::head;
 use super::headers;
 use super::judge::Arrival;
+use super::keepalive::{Keepalive, Wanted};
 use super::outbound;
-use super::pool::Choice;
+use super::pool::{Choice, Endpoint};
 use super::target::Target;
 use crate::auth::forward_auth::{ServiceAnswer, ServiceOutcome, VerifierService};
+use crate::config::schema::Protocol;
 
 /// Headers that are set for every call.
 const SET_ALWAYS: usize = 10;
@@ -31,10 +32,41 @@ const X_ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method
 const X_FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 const X_FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
 
+/// How services are spoken to.
+pub struct Lines {
+    /// Those of HTTP/1.
+    pub http1: Arc<Keepalive>,
+    /// Those of HTTP/2.
+    pub http2: Connector,
+}
+
+impl Lines {
+    /// A connection, and whether it was kept from another call.
+    async fn connect(&self, endpoint: &Endpoint, protocol: Protocol, wanted: Wanted) -> Result<(HttpSession, bool)> {
+        match protocol {
+            Protocol::Http1 => {
+                let connected = self.http1.connect(endpoint, wanted).await?;
+                Ok((HttpSession::H1(connected.session), connected.reused))
+            }
+            Protocol::H2 | Protocol::H2c => Box::pin(self.http2.get_http_session(endpoint.peer())).await,
+        }
+    }
+
+    async fn keep(&self, endpoint: &Endpoint, session: HttpSession) {
+        match session {
+            HttpSession::H1(session) => self.http1.keep(endpoint, session).await,
+            session @ (HttpSession::H2(_) | HttpSession::Custom(_)) => {
+                let peer = endpoint.peer();
+                Box::pin(self.http2.release_http_session(session, peer, peer.options.idle_timeout)).await;
+            }
+        }
+    }
+}
+
 /// Asks the service. Whatever goes wrong is logged in words that alone explain it.
 pub async fn ask(
     service: &VerifierService,
-    connector: &Connector,
+    lines: &Lines,
     arrival: &Arrival<'_>,
     target: &Target,
     context: &RequestContext,
@@ -53,7 +85,7 @@ pub async fn ask(
     {
         return ServiceOutcome::Answered(answer);
     }
-    let answered = tokio::time::timeout(service.call.timeout, call(service, connector, &head, context)).await;
+    let answered = tokio::time::timeout(service.call.timeout, call(service, lines, &head, context)).await;
     match answered {
         Ok(Ok(answer)) if answer.decides() => {
             let answer = Arc::new(answer);
@@ -75,21 +107,21 @@ pub async fn ask(
 /// A connection that was kept too long is tried once more, if nothing was read of an answer.
 async fn call(
     service: &VerifierService,
-    connector: &Connector,
+    lines: &Lines,
     head: &(dyn Fn() -> Result<RequestHeader> + Sync),
     context: &RequestContext,
 ) -> Result<ServiceAnswer> {
     let pool = context.edition.pools.get(service.call.upstream);
-    let wanted = Wanted { tried: &[], key: None, now: Instant::now() };
-    let Some(Choice::Endpoint(endpoint)) = pool.map(|pool| pool.next(wanted)) else {
+    let next = balance::Wanted { tried: &[], key: None, now: Instant::now() };
+    let Some((pool, Choice::Endpoint(endpoint))) = pool.map(|pool| (pool, pool.next(next))) else {
         return Err(Error::explain(ErrorType::ConnectNoRoute, "its server has no address"));
     };
-    let peer = endpoint.peer();
+    let mut wanted = Wanted::Any;
     loop {
-        let (mut session, reused) = connector.get_http_session(&*peer).await?;
+        let (mut session, reused) = lines.connect(&endpoint, pool.spec().protocol, wanted).await?;
         match exchange(&mut session, head()?).await {
-            Ok(()) => return finish(session, connector, &peer).await,
-            Err(_) if reused && session.response_header().is_none() => {}
+            Ok(()) => return finish(session, lines, &endpoint).await,
+            Err(_) if reused && session.response_header().is_none() => wanted = Wanted::New,
             Err(error) => return Err(error),
         }
     }
@@ -108,7 +140,7 @@ async fn exchange(session: &mut HttpSession, head: RequestHeader) -> Result<()> 
 }
 
 /// Reads the rest: an answer that is cut is none.
-async fn finish(mut session: HttpSession, connector: &Connector, peer: &HttpPeer) -> Result<ServiceAnswer> {
+async fn finish(mut session: HttpSession, lines: &Lines, endpoint: &Endpoint) -> Result<ServiceAnswer> {
     let too_large = || Error::explain(ErrorType::ReadError, "its answer is larger than 64 KiB");
     let Some(head) = session.response_header() else {
         return Err(Error::explain(ErrorType::ReadError, "its answer has no head"));
@@ -127,7 +159,7 @@ async fn finish(mut session: HttpSession, connector: &Connector, peer: &HttpPeer
             return Err(too_large());
         }
     }
-    connector.release_http_session(session, peer, peer.options.idle_timeout).await;
+    lines.keep(endpoint, session).await;
     // Only a refusal is passed on whole.
     let body = if matches!(status, 200..=299) { Bytes::new() } else { body.freeze() };
     Ok(ServiceAnswer { status, headers, body })

@@ -38,7 +38,7 @@ impl Proxy {
                 self.serve_websocket(session, upstream, head, context).await
             }
             Ok(head) => self.pass_refusal_on(session, upstream, head, context).await,
-            Err(error) => Err(self.error_while_proxy(&peer, session, error, context, false)),
+            Err(error) => Err(self.exchange_failed(session, context, error, false)),
         }
     }
 
@@ -54,7 +54,7 @@ impl Proxy {
             let error = match self.websockets.get_http_session(&*peer).await {
                 Ok((HttpSession::H1(upstream), _)) => return Ok((peer, upstream)),
                 Ok(_) => return Err(Error::explain(ErrorType::InvalidHTTPHeader, "it speaks HTTP/2 only").into_up()),
-                Err(error) => self.fail_to_connect(session, &peer, context, error.into_up()),
+                Err(error) => self.connecting_failed(context, error.into_up()),
             };
             if !error.retry() {
                 return Err(error);
@@ -74,7 +74,7 @@ impl Proxy {
         headers::strip_hop_by_hop(&mut head);
         head.insert_header(CONNECTION, "Upgrade")?;
         head.insert_header(UPGRADE, "websocket")?;
-        self.upstream_request_filter(session, &mut head, context).await?;
+        self.change_request(session, &mut head, context)?;
         upstream.read_timeout = peer.options.read_timeout;
         upstream.write_timeout = peer.options.write_timeout;
         upstream.write_request_header(Box::new(head)).await.map_err(|error| error.into_up())?;
