@@ -23,9 +23,9 @@ use super::client_stream::{ClientStream, Plaintext};
 use super::connection::{Connection, Stage};
 use super::drain::OpenConnections;
 use super::http1;
-use super::live::Live;
 use super::metrics::Metrics;
 use super::peer::Peer;
+use super::proxy::Proxy;
 use super::proxy_header::{self, Behalf};
 use super::tls::TlsDoor;
 use super::watched_stream::WatchedStream;
@@ -83,8 +83,10 @@ impl Door {
 
 /// What all connections share.
 pub struct Hall<A> {
-    /// What serves them.
+    /// What serves them, by way of Pingora.
     pub app: Arc<A>,
+    /// What serves requests for upstreams; `None`: operators are served here, and the usual limits hold.
+    pub proxy: Option<Arc<Proxy>>,
     /// Becomes true when no more connections are to come in.
     pub closing: watch::Receiver<bool>,
     /// Becomes true when those that are idle are to go.
@@ -93,8 +95,6 @@ pub struct Hall<A> {
     pub open: Arc<OpenConnections>,
     /// What operators see.
     pub metrics: Metrics,
-    /// Where the limits of listeners stand; `None`: the usual ones hold.
-    pub live: Option<Arc<Live>>,
 }
 
 /// What a connection meets that comes in now.
@@ -106,7 +106,7 @@ struct Reception {
 
 impl<A> Hall<A> {
     fn reception(&self, listener: ListenerId) -> Reception {
-        let edition = self.live.as_ref().map(|live| live.load());
+        let edition = self.proxy.as_ref().map(|proxy| proxy.live.load());
         match edition.as_ref().and_then(|edition| edition.snapshot.listeners.get(listener)) {
             Some(listener) => Reception {
                 limits: listener.limits.clone(),
@@ -122,11 +122,11 @@ impl<A> Clone for Hall<A> {
     fn clone(&self) -> Self {
         Self {
             app: Arc::clone(&self.app),
+            proxy: self.proxy.clone(),
             closing: self.closing.clone(),
             shutdown: self.shutdown.clone(),
             open: Arc::clone(&self.open),
             metrics: self.metrics.clone(),
-            live: self.live.clone(),
         }
     }
 }
@@ -188,7 +188,7 @@ async fn serve<A: HttpServerApp + Send + Sync + 'static>(
     };
     match ready {
         Some(Ready { stream, spoken: Plaintext::Http1, idle_timeout }) => {
-            http1::serve(&hall.app, stream, idle_timeout, &hall.shutdown).await;
+            http1::serve(&hall, stream, idle_timeout).await;
         }
         Some(Ready { stream, spoken: Plaintext::Http2, .. }) => {
             drop(hall.app.process_new(stream, &hall.shutdown).await)
@@ -242,7 +242,7 @@ async fn receive<A>(mut stream: TcpStream, mut caller: Caller, transport: Transp
     let limits = reception.limits;
     let peer = Peer::at(caller.client.ip());
     let mut connection = Connection::new(caller.listener, peer, transport.scheme(), &limits);
-    if hall.live.is_none() {
+    if hall.proxy.is_none() {
         // Operators ask no hook of ours: nobody would say that a head is complete.
         connection.is_at(Stage::Request);
     }

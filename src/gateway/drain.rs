@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::proxy::Proxy;
+use super::hooks::Hooks;
 
 /// The last part of a shutdown: WebSockets are told to go.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -56,7 +56,7 @@ impl Departure {
         &self,
         why: Why,
         accepting: Vec<JoinHandle<()>>,
-        proxies: &[Arc<HttpProxy<Proxy>>],
+        proxies: &[Arc<HttpProxy<Hooks>>],
         ended: impl Future<Output = ()>,
     ) {
         log::info!("shutting down: {} connections are open", self.open.count());
@@ -86,7 +86,7 @@ impl Departure {
         log::info!("every request was served");
     }
 
-    async fn let_go_of_idle(&self, proxies: &[Arc<HttpProxy<Proxy>>]) {
+    async fn let_go_of_idle(&self, proxies: &[Arc<HttpProxy<Hooks>>]) {
         self.shutdown.send_replace(true);
         for proxy in proxies {
             proxy.http_cleanup().await;

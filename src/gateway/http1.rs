@@ -4,28 +4,32 @@
 //! serves a request is some 40 KiB, and is made when its first octet is there.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
-use pingora_core::apps::{HttpPersistentSettings, HttpServerApp};
+use bytes::BytesMut;
+use pingora_core::apps::HttpServerApp;
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
-use tokio::sync::watch;
+use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::accept::Hall;
+use super::at_once::at_once;
 use super::watched_stream::is_spoken_to;
 
+/// Octets of a head that are read without more room.
+const USUAL_HEAD: usize = 4096;
+
 /// Serves a connection until it ends: by itself, after so long a silence, or when idle ones are to go.
-pub async fn serve<A>(app: &Arc<A>, mut stream: Stream, idle_timeout: Duration, shutdown: &watch::Receiver<bool>)
+pub async fn serve<A>(hall: &Hall<A>, mut stream: Stream, idle_timeout: Duration)
 where
     A: HttpServerApp + Send + Sync + 'static,
 {
-    let mut ends = shutdown.clone();
+    let mut ends = hall.shutdown.clone();
     let ends = ends.wait_for(|ends| *ends);
     // One timer and one listener for all requests of the connection: nothing is registered anew for each.
     tokio::pin!(ends);
     let mut idle = Idle { timer: Box::pin(sleep(idle_timeout)), allowed: idle_timeout };
-    let mut settings = None;
     loop {
         tokio::select! {
             // Who has asked is answered, whatever else is true.
@@ -34,13 +38,25 @@ where
             _ = &mut ends => return,
             () = idle.ended() => return,
         }
-        let mut session = ServerSession::new_http1(stream);
-        match settings.take() {
-            Some(settings) => HttpPersistentSettings::apply_to_session(settings, &mut session),
-            None => session.set_keepalive(Some(idle_timeout.as_secs())),
+        let mut begun = BytesMut::with_capacity(USUAL_HEAD);
+        match at_once(stream.read_buf(&mut begun)) {
+            Some(Ok(1..)) => {}
+            Some(Ok(0) | Err(_)) => return,
+            // There was something, and it was no word of the client's.
+            None => continue,
         }
-        let Some(served) = app.process_new_http(session, shutdown).await else { return };
-        (stream, settings) = served.consume();
+        let ours = hall.proxy.as_ref().map(|proxy| (proxy, proxy.live.load_full()));
+        let served = match ours.filter(|(_, edition)| edition.is_http1_throughout) {
+            Some((proxy, edition)) => proxy.serve(stream, begun, edition).await,
+            None => {
+                let mut session = ServerSession::new_http1(stream);
+                session.set_pipelined_prefix(begun);
+                session.set_keepalive(Some(idle_timeout.as_secs()));
+                hall.app.process_new_http(session, &hall.shutdown).await.map(|served| served.consume().0)
+            }
+        };
+        let Some(served) = served else { return };
+        stream = served;
     }
 }
 

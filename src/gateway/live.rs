@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use super::metrics::Metrics;
 use super::pool::Pool;
 use crate::auth::stage::Stages;
-use crate::config::schema::{Config, LogTarget};
+use crate::config::schema::{Config, LogTarget, Protocol};
 use crate::config::{self, Problem};
 use crate::snapshot::{self, Snapshot};
 
@@ -20,6 +20,15 @@ pub struct Edition {
     pub snapshot: Snapshot,
     /// The upstreams of the snapshot, in its order.
     pub pools: Vec<Arc<Pool>>,
+    /// Whether every upstream speaks HTTP/1: then nothing of a request of HTTP/1 needs Pingora's proxy.
+    pub is_http1_throughout: bool,
+}
+
+impl Edition {
+    fn new(snapshot: Snapshot, pools: Vec<Arc<Pool>>) -> Self {
+        let is_http1_throughout = pools.iter().all(|pool| pool.spec().protocol == Protocol::Http1);
+        Self { snapshot, pools, is_http1_throughout }
+    }
 }
 
 /// The edition that requests begin with, from now on.
@@ -60,7 +69,7 @@ pub fn compile(read: config::Loaded, previous: Option<&Edition>, metrics: &Metri
         problems.extend(refused);
     }
     let edition = compiled.snapshot.and_then(|snapshot| match pools(&snapshot, previous) {
-        Ok(pools) => Some(Edition { snapshot, pools }),
+        Ok(pools) => Some(Edition::new(snapshot, pools)),
         Err(of_pools) => {
             problems.extend(of_pools);
             None

@@ -24,6 +24,7 @@ mod handover;
 mod head;
 mod headers;
 mod health;
+mod hooks;
 mod http1;
 mod ids;
 pub mod inquiry;

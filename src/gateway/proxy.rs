@@ -1,17 +1,15 @@
-//! What does Pingora ask of us, and when? Translates, calls, applies; decides nothing itself.
+//! How is one request served, step by step? Calls and applies; decides nothing itself.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::BytesMut;
+use http::Method;
 use ipnet::IpNet;
 use pingora_core::connectors::http::Connector;
-use pingora_core::modules::http::HttpModules;
-use pingora_core::upstreams::peer::HttpPeer;
+use pingora_core::protocols::Stream;
 use pingora_core::{Error, ErrorSource, ErrorType, Result};
-use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
+use pingora_proxy::Session;
 use tokio::sync::watch;
 
 use super::access_log::LogSender;
@@ -24,18 +22,19 @@ use super::headers;
 use super::inquiry::Inquirer;
 use super::judge::{self, Arrival};
 use super::keepalive::Keepalive;
-use super::live::Live;
+use super::live::{Edition, Live};
 use super::log_line::{self};
 use super::metrics::Metrics;
-use super::passage;
 use super::peer::Provenance;
 use super::websocket;
 use crate::auth::trace::NoTrace;
 
 /// How long a client may keep us waiting while we write to it.
-const CLIENT_WRITE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(60);
+const CLIENT_WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long it may be silent within a body.
+const CLIENT_READ_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The gateway, as Pingora sees it.
+/// What requests are served with, by one worker.
 pub struct Proxy {
     /// The edition that requests begin with.
     pub live: Arc<Live>,
@@ -72,20 +71,58 @@ impl Proxy {
     }
 }
 
-#[async_trait]
-impl ProxyHttp for Proxy {
-    /// In a box: Pingora moves it from one state of a request to the next.
-    type CTX = Box<RequestContext>;
+/// Whether a request has its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// It has.
+    Yes,
+    /// Not yet.
+    No,
+}
 
-    /// None: Pingora's own would compress for clients, which is done on the way from the upstream, and costs if it does nothing.
-    fn init_downstream_modules(&self, _: &mut HttpModules) {}
-
-    fn new_ctx(&self) -> Self::CTX {
-        Box::new(RequestContext::new(self.live.load_full(), SystemTime::now(), &self.metrics))
+impl Proxy {
+    /// The state of a request whose head was just read.
+    pub fn new_context(&self, edition: Arc<Edition>) -> RequestContext {
+        RequestContext::new(edition, SystemTime::now(), &self.metrics)
     }
 
-    /// Pingora keeps an idle connection for ever once a request was read (docs/pingora.md, T3). Who asked to close still does.
-    async fn early_request_filter(&self, session: &mut Session, context: &mut Self::CTX) -> Result<()> {
+    /// Serves one request of HTTP/1, of which something was read, to the end of its answer. Gives back the connection, if another may come on it.
+    /// The request belongs to the edition that runs when its head has come; if that one needs Pingora, to the one of before.
+    pub async fn serve(&self, stream: Stream, begun: BytesMut, before: Arc<Edition>) -> Option<Stream> {
+        let mut session = Session::new_h1(stream);
+        session.set_pipelined_prefix(begun);
+        // The stream itself keeps the time that a head may take.
+        session.set_read_timeout(None);
+        if !read_head(&mut session).await {
+            session.as_mut().shutdown().await;
+            return None;
+        }
+        session.set_read_timeout(Some(CLIENT_READ_TIMEOUT));
+        let edition = Some(self.live.load_full()).filter(|edition| edition.is_http1_throughout).unwrap_or(before);
+        let mut context = self.new_context(edition);
+        self.begin(&mut session, &context);
+        let error = self.answer(&mut session, &mut context).await.err();
+        if let Some(error) = &error {
+            Box::pin(self.fail(&mut session, error, &mut context)).await;
+        }
+        self.end(&mut session, error.as_deref(), &mut context).await;
+        if error.is_some() {
+            return None;
+        }
+        let ended = session.downstream_session.finish().await;
+        ended.ok().flatten().map(|connection| connection.into_parts().0)
+    }
+
+    async fn answer(&self, session: &mut Session, context: &mut RequestContext) -> Result<()> {
+        if self.decide(session, context).await? == Served::Yes || self.carry(session, context).await? == Served::Yes {
+            return Ok(());
+        }
+        Err(Error::explain(ErrorType::InternalError, "a request for a server of HTTP/2 came where it cannot be served"))
+    }
+
+    /// How long its connection is kept. Pingora keeps an idle connection for ever once a request was read (docs/pingora.md, T3).
+    /// Who asked to close still does.
+    pub fn begin(&self, session: &mut Session, context: &RequestContext) {
         let connection = Connection::of(session).cloned();
         if let (Some(listener), Some(connection)) = (listener_of(session, &context.edition), connection) {
             connection.is_at(Stage::Request);
@@ -96,10 +133,10 @@ impl ProxyHttp for Proxy {
             }
         }
         session.set_write_timeout(Some(CLIENT_WRITE_TIMEOUT));
-        Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, context: &mut Self::CTX) -> Result<bool> {
+    /// Whether it may pass. Who may not is told.
+    pub async fn decide(&self, session: &mut Session, context: &mut RequestContext) -> Result<Served> {
         let edition = Arc::clone(&context.edition);
         let trusted = listener_of(session, &edition).map_or(&[] as &[IpNet], |listener| &listener.trusted_proxies);
         if let Some(connection) = Connection::of(session) {
@@ -113,125 +150,34 @@ impl ProxyHttp for Proxy {
         let answer = judge::judge(&arrival, context, &mut NoTrace).await?;
         self.count_decision(context);
         match answer {
-            None => Ok(false),
-            Some(answer) => {
-                Box::pin(answer.send(session)).await?;
-                Ok(true)
-            }
+            None => Ok(Served::No),
+            Some(answer) => Box::pin(answer.send(session)).await.map(|()| Served::Yes),
         }
     }
 
-    /// Pingora ends a body twice that HTTP/2 ends with an empty frame, which confuses the next request on the upstream's
-    /// connection (docs/pingora.md, T2).
-    async fn request_body_filter(
-        &self,
-        session: &mut Session,
-        body: &mut Option<Bytes>,
-        end_of_stream: bool,
-        context: &mut Self::CTX,
-    ) -> Result<()> {
-        self.limit_body(session, context)?;
-        passage::drop_empty_end(body, end_of_stream);
-        Ok(())
-    }
-
-    /// A WebSocket is served by us, and so is whatever goes to a server of HTTP/1.
-    async fn proxy_upstream_filter(&self, session: &mut Session, context: &mut Self::CTX) -> Result<bool> {
+    /// Carries it to its server and the answer back: a WebSocket, and whatever is for a server of HTTP/1.
+    pub async fn carry(&self, session: &mut Session, context: &mut RequestContext) -> Result<Served> {
         if websocket::is_asked_for(session.req_header()) {
-            Box::pin(self.open_websocket(session, context)).await.map(|()| false)
-        } else if Self::is_for_http1(session, context) {
-            self.forward(session, context).await.map(|()| false)
+            Box::pin(self.open_websocket(session, context)).await?;
+        } else if Self::is_for_http1(context) {
+            self.forward(session, context).await?;
         } else {
-            Ok(true)
+            return Ok(Served::No);
         }
+        Ok(Served::Yes)
     }
 
-    async fn upstream_peer(&self, session: &mut Session, context: &mut Self::CTX) -> Result<Box<HttpPeer>> {
-        let endpoint = self.next_endpoint(session, context)?;
-        let mut peer = Box::new(endpoint.peer().clone());
-        peer.options.read_timeout = self.patience(peer.options.read_timeout, context);
-        Ok(peer)
-    }
-
-    fn fail_to_connect(&self, _: &mut Session, _: &HttpPeer, context: &mut Self::CTX, error: Box<Error>) -> Box<Error> {
-        self.connecting_failed(context, error)
-    }
-
-    fn error_while_proxy(
-        &self,
-        _: &HttpPeer,
-        session: &mut Session,
-        error: Box<Error>,
-        context: &mut Self::CTX,
-        reused: bool,
-    ) -> Box<Error> {
-        self.exchange_failed(session, context, error, reused)
-    }
-
-    async fn upstream_request_filter(
-        &self,
-        session: &mut Session,
-        upstream: &mut RequestHeader,
-        context: &mut Self::CTX,
-    ) -> Result<()> {
-        self.change_request(session, upstream, context)
-    }
-
-    /// Before Pingora compresses, and sooner than any other hook sees the answer.
-    async fn adjust_upstream_modules(
-        &self,
-        session: &mut Session,
-        response: &ResponseHeader,
-        _: bool,
-        context: &mut Self::CTX,
-    ) -> Result<()> {
-        Self::spare_from_compression(session, response, context);
-        Ok(())
-    }
-
-    async fn upstream_response_filter(
-        &self,
-        _: &mut Session,
-        response: &mut ResponseHeader,
-        context: &mut Self::CTX,
-    ) -> Result<()> {
-        Self::heed_answer(response, context);
-        Ok(())
-    }
-
-    async fn response_filter(
-        &self,
-        session: &mut Session,
-        response: &mut ResponseHeader,
-        context: &mut Self::CTX,
-    ) -> Result<()> {
-        self.change_answer(session, response, context)
-    }
-
-    fn response_body_filter(
-        &self,
-        _: &mut Session,
-        _: &mut Option<Bytes>,
-        end_of_stream: bool,
-        context: &mut Self::CTX,
-    ) -> Result<Option<std::time::Duration>> {
-        if !end_of_stream {
-            self.may_go_on(context)?;
-        }
-        Ok(None)
-    }
-
-    async fn fail_to_proxy(&self, session: &mut Session, error: &Error, context: &mut Self::CTX) -> FailToProxy {
-        let failed = |error_code| FailToProxy { error_code, can_reuse_downstream: false };
+    /// Tells the client of a failure, if it can still be told; the status that it got.
+    pub async fn fail(&self, session: &mut Session, error: &Error, context: &mut RequestContext) -> u16 {
         if let Some(written) = session.response_written().filter(|head| is_final(head)) {
-            return failed(written.status.as_u16());
+            return written.status.as_u16();
         }
         let client_is_gone = matches!(
             error.etype(),
             ErrorType::ReadError | ErrorType::WriteError | ErrorType::ConnectionClosed | ErrorType::WriteTimedout
         );
         if *error.esource() == ErrorSource::Downstream && client_is_gone {
-            return failed(0);
+            return 0;
         }
         let denial = self.denial_of(error, context);
         let status = denial.status;
@@ -245,10 +191,11 @@ impl ProxyHttp for Proxy {
         if let Err(error) = sent {
             log::debug!("request {}: its failure could not be answered: {error}", context.request_id);
         }
-        failed(status)
+        status
     }
 
-    async fn logging(&self, session: &mut Session, error: Option<&Error>, context: &mut Self::CTX) {
+    /// Writes its line, and leaves the connection ready for the next.
+    pub async fn end(&self, session: &mut Session, error: Option<&Error>, context: &mut RequestContext) {
         if let Some(error) = error
             && *error.esource() == ErrorSource::Internal
         {
@@ -268,22 +215,6 @@ impl ProxyHttp for Proxy {
         }
     }
 
-    /// Every failure has its line already, in our words.
-    fn suppress_error_log(&self, _: &Session, _: &Self::CTX, _: &Error) -> bool {
-        true
-    }
-
-    fn suppress_proxy_warn_log(&self, _: &Session, _: &Self::CTX, _: &Error, _: ProxyWarnLogContext) -> bool {
-        true
-    }
-
-    /// Pingora's own summary would show the query, and a token in it.
-    fn request_summary(&self, session: &Session, context: &Self::CTX) -> String {
-        format!("{} request {}", session.req_header().method, context.request_id)
-    }
-}
-
-impl Proxy {
     fn count_decision(&self, context: &RequestContext) {
         let (realm, reason) = match &context.progress {
             Progress::Received => return,
@@ -303,4 +234,19 @@ impl Proxy {
         };
         self.metrics.decided(realm, reason);
     }
+}
+
+/// Reads the head of a request; `false` if there is none that can be served. Pingora answers these itself (docs/pingora.md, T13).
+async fn read_head(session: &mut Session) -> bool {
+    let told = match session.as_mut().read_request().await {
+        // There is no way through us to anywhere else (RFC 9110 §9.3.6).
+        Ok(true) if session.req_header().method == Method::CONNECT => Box::pin(session.respond_error(405)).await,
+        Ok(is_there) => return is_there,
+        Err(error) if *error.etype() == ErrorType::InvalidHTTPHeader => Box::pin(session.respond_error(400)).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = told {
+        log::debug!("a client went away with its first word: {error}");
+    }
+    false
 }

@@ -21,6 +21,7 @@ use super::admin::{self, Admin, Readiness};
 use super::drain::{Departure, OpenConnections, Why};
 use super::handover::{Invocation, Predecessor, Successors};
 use super::health;
+use super::hooks::Hooks;
 use super::inquiry::{Inquirer, PasswordQueue};
 use super::keepalive::Keepalive;
 use super::key_fetch;
@@ -169,7 +170,7 @@ async fn serve(
 }
 
 /// What each worker serves with: its loop, its proxy, and its view of every door.
-struct Crew(Vec<(Handle, Hall<HttpProxy<Proxy>>, Vec<Door>)>);
+struct Crew(Vec<(Handle, Hall<HttpProxy<Hooks>>, Vec<Door>)>);
 
 impl Crew {
     fn of(
@@ -183,7 +184,7 @@ impl Crew {
             let _within = worker.enter();
             let doors = doors.iter().map(Door::reopen).collect::<Result<_, _>>().map_err(machine)?;
             let keepalive = Arc::new(Keepalive::new());
-            let app = Arc::new(http_proxy_of(Proxy {
+            let proxy = Arc::new(Proxy {
                 live: Arc::clone(live),
                 metrics: metrics.clone(),
                 inquirer: Inquirer::new(metrics.clone(), Arc::clone(&keepalive), Arc::clone(&passwords)),
@@ -192,14 +193,14 @@ impl Crew {
                 websockets: Connector::new(None),
                 closing: departure.closing.subscribe(),
                 leaving: departure.leaving.subscribe(),
-            }));
+            });
             let hall = Hall {
-                app,
+                app: Arc::new(http_proxy_of(Hooks(Arc::clone(&proxy)))),
+                proxy: Some(proxy),
                 closing: departure.closing.subscribe(),
                 shutdown: departure.shutdown.subscribe(),
                 open: Arc::clone(&departure.open),
                 metrics: metrics.clone(),
-                live: Some(Arc::clone(live)),
             };
             Ok((worker.clone(), hall, doors))
         };
@@ -207,7 +208,7 @@ impl Crew {
     }
 
     /// Everybody accepts from now on.
-    fn begin(self) -> (Vec<Arc<HttpProxy<Proxy>>>, Vec<JoinHandle<()>>) {
+    fn begin(self) -> (Vec<Arc<HttpProxy<Hooks>>>, Vec<JoinHandle<()>>) {
         let (mut proxies, mut accepting) = (Vec::new(), Vec::new());
         for (worker, hall, doors) in self.0 {
             proxies.push(Arc::clone(&hall.app));
@@ -267,15 +268,15 @@ fn tell_systemd(state: &[NotifyState<'_>]) {
 async fn serve_operators(door: Door, app: Arc<Admin>, closing: watch::Receiver<bool>) {
     let (_never, shutdown) = watch::channel(false);
     let metrics = app.metrics.clone();
-    accept::accept(door, Hall { app, closing, shutdown, open: Arc::default(), metrics, live: None }).await;
+    accept::accept(door, Hall { app, closing, shutdown, open: Arc::default(), metrics, proxy: None }).await;
     // What has come in is answered for as long as the process lives.
     std::future::pending::<()>().await;
 }
 
-fn http_proxy_of(proxy: Proxy) -> HttpProxy<Proxy> {
+fn http_proxy_of(hooks: Hooks) -> HttpProxy<Hooks> {
     let conf =
         ServerConf { max_retries: MOST_ATTEMPTS, upstream_keepalive_pool_size: MOST_KEPT, ..ServerConf::default() };
-    let mut proxy = http_proxy(&Arc::new(conf), proxy);
+    let mut proxy = http_proxy(&Arc::new(conf), hooks);
     let mut options = HttpServerOptions::default();
     // Whether a listener speaks HTTP/2 in plaintext is decided by its streams.
     options.h2c = true;

@@ -139,15 +139,28 @@ impl Tunnel<'_> {
         match said {
             Said::ByClient(octets) => {
                 self.from_client.pass(&octets);
-                self.upstream.write_body(&octets).await.map_err(|error| error.into_up())?;
+                if let Err(error) = self.upstream.write_body(&octets).await {
+                    let _ = timeout(GOODBYE, self.hear_upstream_out()).await;
+                    return Err(error.into_up());
+                }
             }
-            Said::ByUpstream(octets) => {
-                self.to_client.pass(&octets);
-                self.client.write_response_body(octets, false).await.map_err(|error| error.into_down())?;
-            }
+            Said::ByUpstream(octets) => self.pass_to_client(octets).await?,
             Said::Nothing => return Ok(false),
         }
         Ok(true)
+    }
+
+    async fn pass_to_client(&mut self, octets: Bytes) -> Result<()> {
+        self.to_client.pass(&octets);
+        self.client.write_response_body(octets, false).await.map_err(|error| error.into_down())
+    }
+
+    /// What an upstream has said before it went away still reaches the client.
+    async fn hear_upstream_out(&mut self) -> Result<()> {
+        while let Some(octets) = self.upstream.read_body_bytes().await? {
+            self.pass_to_client(octets).await?;
+        }
+        Ok(())
     }
 
     /// Tells both why, between two frames, and waits for the client to have heard it.

@@ -7,7 +7,7 @@ use pingora_core::protocols::http::v1::client::HttpSession as UpstreamSession;
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
-use pingora_proxy::{ProxyHttp, Session};
+use pingora_proxy::Session;
 
 use super::context::RequestContext;
 use super::frames::Frames;
@@ -25,7 +25,7 @@ pub fn is_asked_for(head: &RequestHeader) -> bool {
 
 impl Proxy {
     /// Opens a WebSocket to the upstream, and serves it to its end.
-    pub async fn open_websocket(&self, session: &mut Session, context: &mut Box<RequestContext>) -> Result<()> {
+    pub async fn open_websocket(&self, session: &mut Session, context: &mut RequestContext) -> Result<()> {
         let head = session.req_header();
         let has_body = head.headers.contains_key(TRANSFER_ENCODING)
             || head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
@@ -46,10 +46,11 @@ impl Proxy {
     async fn connect_for_websocket(
         &self,
         session: &mut Session,
-        context: &mut Box<RequestContext>,
+        context: &mut RequestContext,
     ) -> Result<(Box<HttpPeer>, UpstreamSession)> {
         loop {
-            let mut peer = self.upstream_peer(session, context).await?;
+            let mut peer = Box::new(self.next_endpoint(session, context)?.peer().clone());
+            peer.options.read_timeout = self.patience(peer.options.read_timeout, context);
             peer.options.set_http_version(1, 1);
             let error = match self.websockets.get_http_session(&*peer).await {
                 Ok((HttpSession::H1(upstream), _)) => return Ok((peer, upstream)),
@@ -68,7 +69,7 @@ impl Proxy {
         session: &mut Session,
         upstream: &mut UpstreamSession,
         peer: &HttpPeer,
-        context: &mut Box<RequestContext>,
+        context: &mut RequestContext,
     ) -> Result<Box<ResponseHeader>> {
         let mut head = session.req_header().clone();
         headers::strip_hop_by_hop(&mut head);
@@ -95,9 +96,9 @@ impl Proxy {
         session: &mut Session,
         mut upstream: UpstreamSession,
         mut head: Box<ResponseHeader>,
-        context: &mut Box<RequestContext>,
+        context: &mut RequestContext,
     ) -> Result<()> {
-        self.dress_answer(session, &mut head, context).await?;
+        self.dress_answer(session, &mut head, context)?;
         head.insert_header(CONNECTION, HeaderValue::from_static("Upgrade"))?;
         head.insert_header(UPGRADE, HeaderValue::from_static("websocket"))?;
         let client = session.as_mut();
@@ -129,9 +130,9 @@ impl Proxy {
         session: &mut Session,
         mut upstream: UpstreamSession,
         mut head: Box<ResponseHeader>,
-        context: &mut Box<RequestContext>,
+        context: &mut RequestContext,
     ) -> Result<()> {
-        self.dress_answer(session, &mut head, context).await?;
+        self.dress_answer(session, &mut head, context)?;
         let client = session.as_mut();
         client.set_keepalive(None);
         client.write_response_header(head).await.map_err(|error| error.into_down())?;
@@ -141,15 +142,15 @@ impl Proxy {
         client.write_response_body(bytes::Bytes::new(), true).await.map_err(|error| error.into_down())
     }
 
-    async fn dress_answer(
+    fn dress_answer(
         &self,
         session: &mut Session,
         head: &mut ResponseHeader,
-        context: &mut Box<RequestContext>,
+        context: &mut RequestContext,
     ) -> Result<()> {
         headers::strip_hop_by_hop_of_answer(head);
-        self.upstream_response_filter(session, head, context).await?;
-        self.response_filter(session, head, context).await
+        Self::heed_answer(head, context);
+        self.change_answer(session, head, context)
     }
 
     /// A connection was ended because its token holds no longer.

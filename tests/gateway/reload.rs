@@ -100,6 +100,26 @@ fn a_request_that_began_keeps_its_edition() {
     assert_eq!(client.exchange(&Request::get("/")).header("x-edition"), Some("new"));
 }
 
+/// A request of HTTP/1 is served by us as long as no server of HTTP/2 is in the file, and by way of Pingora otherwise. Half a head is
+/// enough to have begun.
+#[test]
+fn a_request_that_began_is_served_though_a_server_of_http2_comes_into_the_file() {
+    let gateway = Gateway::start(&says("old"));
+    let mut client = gateway.client();
+    client.send("GET / HTTP/1.1\r\nHo");
+    client.wait_until_read();
+    let with_http2 = format!(
+        "{PLAIN}upstreams: {{ app: {{ servers: [{{ address: '127.0.0.1:1' }}], protocol: h2c }} }}\n\
+         locations: [{{ match: {{ prefix: / }}, access: public, upstream: app }}]\n"
+    );
+    assert!(gateway.reload(&with_http2).taken);
+    client.send("st: here\r\n\r\n");
+    assert_eq!(client.answer().text(), "old", "only Pingora speaks to the new server");
+    assert_eq!(client.exchange(&Request::get("/")).status, 502, "nobody is there");
+    assert!(gateway.reload(&says("newer")).taken);
+    assert_eq!(text_of(&gateway), "newer");
+}
+
 #[test]
 fn a_request_that_began_is_served_though_its_upstream_is_gone_from_the_file() {
     let (upstream, gate) = Upstream::held();

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::message::{Framing, Head, Wire};
 use super::request::Request;
-use super::wait::DEADLINE;
+use super::wait::{self, DEADLINE};
 
 /// A connection, plaintext or TLS.
 #[derive(Debug)]
@@ -121,6 +121,24 @@ impl Client {
     pub fn send(&mut self, octets: impl AsRef<[u8]>) {
         let stream = &mut self.wire.stream;
         let _ = stream.write_all(octets.as_ref()).and_then(|()| stream.flush());
+    }
+
+    /// Waits until whoever is at the other end has read all that was sent, as the kernel's list of connections shows it.
+    pub fn wait_until_read(&self) {
+        let socket = self.wire.stream.socket();
+        let of = |address: SocketAddr| format!(":{:04X}", address.port());
+        let (ours, theirs) = (of(socket.local_addr().unwrap()), of(socket.peer_addr().unwrap()));
+        wait::until("what was sent is read", || {
+            let list = std::fs::read_to_string("/proc/net/tcp").unwrap();
+            list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).find_map(|line| {
+                match *line.as_slice() {
+                    [_, local, remote, _, queues, ..] if local.ends_with(&theirs) && remote.ends_with(&ours) => {
+                        queues.ends_with(":00000000").then_some(())
+                    }
+                    _ => None,
+                }
+            })
+        });
     }
 
     /// How long an answer is waited for from now on: for those who expect none.
