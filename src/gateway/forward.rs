@@ -89,13 +89,15 @@ impl Proxy {
         }
         let mut is_answered = false;
         while !is_sent || !is_answered {
+            // What a client of HTTP/1 still sends is no word after its request, if we are who stopped reading.
+            let is_heard = exchange.unsent.is_none() || session.is_http2();
             tokio::select! {
                 said = exchange.upstream.read_response_task(), if !is_answered => {
                     let said = said.map_err(|error| exchange.unsent.take().unwrap_or(error).into_up())?;
                     is_answered = self.pass_on(session, exchange, said, context).await?;
                 }
                 // The client's end is noticed here as well.
-                piece = session.downstream_session.read_body_or_idle(is_sent), if !is_sent || !is_answered => {
+                piece = session.downstream_session.read_body_or_idle(is_sent), if is_heard => {
                     let piece = piece.map_err(|error| error.into_down())?;
                     is_sent = self.send(session, exchange, piece, context).await?;
                 }

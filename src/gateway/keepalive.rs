@@ -3,7 +3,7 @@
 //! Pingora's own pool starts a task for every connection that waits, and asks the system for the name of its other end each time that it is
 //! used again. Here a connection waits in a list, and all of them are looked after once a second.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -83,21 +83,30 @@ impl Keepalive {
 /// Connections by the key of their server, the last that was used at the end.
 #[derive(Default)]
 struct Waiting {
-    by_server: HashMap<u64, Vec<(Stream, Instant)>>,
+    by_server: HashMap<u64, VecDeque<(Stream, Instant)>>,
     count: usize,
 }
 
 impl Waiting {
     fn add(&mut self, key: u64, stream: Stream, until: Instant) {
-        if self.count < MOST_KEPT {
-            self.by_server.entry(key).or_default().push((stream, until));
-            self.count += 1;
+        if self.count == MOST_KEPT {
+            self.close_one();
+        }
+        self.by_server.entry(key).or_default().push_back((stream, until));
+        self.count += 1;
+    }
+
+    /// The one that was used least recently, of the server that has most.
+    fn close_one(&mut self) {
+        let most = self.by_server.values_mut().max_by_key(|waiting| waiting.len());
+        if most.and_then(VecDeque::pop_front).is_some() {
+            self.count -= 1;
         }
     }
 
     fn take(&mut self, key: u64, now: Instant) -> Option<Stream> {
         let waiting = self.by_server.get_mut(&key)?;
-        while let Some((mut stream, until)) = waiting.pop() {
+        while let Some((mut stream, until)) = waiting.pop_back() {
             self.count -= 1;
             if until > now && is_open(&mut stream) {
                 return Some(stream);
@@ -112,7 +121,7 @@ impl Waiting {
             waiting.retain_mut(|(stream, until)| *until > now && is_open(stream));
             !waiting.is_empty()
         });
-        self.count = self.by_server.values().map(Vec::len).sum();
+        self.count = self.by_server.values().map(VecDeque::len).sum();
     }
 }
 
@@ -192,11 +201,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_more_are_kept_than_were_agreed() {
+    async fn no_more_are_kept_than_were_agreed_and_the_newest_are() {
         let mut waiting = Waiting::default();
-        for _ in 0..=MOST_KEPT {
-            waiting.add(1, Box::new(duplex(1).1), Instant::now() + MINUTE);
+        let now = Instant::now();
+        let mut servers = Vec::new();
+        for _ in 0..MOST_KEPT {
+            let (server, stream) = duplex(1);
+            servers.push(server);
+            waiting.add(1, Box::new(stream), now + MINUTE);
         }
+        let (_other_server, stream) = duplex(1);
+        waiting.add(2, Box::new(stream), now + MINUTE);
         assert_eq!(waiting.count, MOST_KEPT);
+        assert!(waiting.take(2, now).is_some(), "one server does not crowd out another");
+        let oldest = servers.first_mut().unwrap();
+        assert_eq!(oldest.write(b"x").await.unwrap_err().kind(), std::io::ErrorKind::BrokenPipe, "it was closed");
     }
 }

@@ -121,7 +121,7 @@ async fn call(
         let (mut session, reused) = lines.connect(&endpoint, pool.spec().protocol, wanted).await?;
         match exchange(&mut session, head()?).await {
             Ok(()) => return finish(session, lines, &endpoint).await,
-            Err(_) if reused && session.response_header().is_none() => wanted = Wanted::New,
+            Err(_) if reused && wanted == Wanted::Any && session.response_header().is_none() => wanted = Wanted::New,
             Err(error) => return Err(error),
         }
     }

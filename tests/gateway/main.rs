@@ -41,6 +41,7 @@ mod tenants;
 mod tls;
 mod trusted_proxies;
 mod upgrade;
+mod uploads;
 mod websocket;
 mod websocket_cases;
 mod wrong_hands;
