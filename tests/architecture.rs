@@ -29,7 +29,7 @@ const PARTS: &[Part] = &[
     Part {
         path: "auth",
         modules: &["jose", "keys", "watched"],
-        crates: &["arc_swap", "aws_lc_rs", "bcrypt", "cel", "quick_cache", "sha_crypt"],
+        crates: &["arc_swap", "aws_lc_rs", "bcrypt", "cel", "foldhash", "quick_cache", "sha_crypt"],
     },
     Part {
         path: "snapshot",
@@ -85,6 +85,8 @@ const OWNERS: &[(&str, &str)] = &[
     ("bcrypt", "auth/password_hash.rs"),
     ("sha_crypt", "auth/password_hash.rs"),
     ("aws_lc_rs", "cli/token/signing_key.rs"),
+    ("foldhash", "auth/doorkeeper.rs"),
+    ("foldhash", "route.rs"),
     ("quick_cache", "auth/verified_cache.rs"),
     ("quick_cache", "auth/refused_cache.rs"),
     ("quick_cache", "auth/service_cache.rs"),

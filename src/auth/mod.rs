@@ -10,6 +10,7 @@ pub mod claim_rules;
 pub mod client_certificate;
 pub mod credential;
 pub mod decision;
+mod doorkeeper;
 pub mod expression;
 pub mod forward_auth;
 pub mod identity;

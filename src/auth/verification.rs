@@ -59,10 +59,23 @@ pub struct Measure<'m> {
 }
 
 /// The loads of keys that proved a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct ProvenBy {
     signature: Option<Generation>,
     encryption: Option<Generation>,
+}
+
+impl ProvenBy {
+    /// Whether the token was encrypted.
+    pub fn was_decrypted(self) -> bool {
+        self.encryption.is_some()
+    }
+
+    /// By a key that decrypts.
+    #[cfg(test)]
+    pub fn decrypted_by(generation: Generation) -> Self {
+        Self { encryption: Some(generation), ..Self::default() }
+    }
 }
 
 impl BoundProof<'_> {

@@ -36,7 +36,8 @@ const MOST_TRIES: usize = 16;
 pub struct Generation(u64);
 
 impl Generation {
-    fn next() -> Self {
+    /// That of a load that begins now.
+    pub(crate) fn next() -> Self {
         static COUNTER: AtomicU64 = AtomicU64::new(1);
         Self(COUNTER.fetch_add(1, Ordering::Relaxed))
     }
