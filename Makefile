@@ -46,7 +46,7 @@ advisories: ## Known faults of dependencies; fetches the advisory database
 	@command -v cargo-deny >/dev/null || cargo install cargo-deny --locked --version 0.20.2
 	cargo deny check advisories
 
-bench-peers: deps ## Measure gateways side by side and write docs/performance.md; half an hour, nothing else may run
+bench-peers: deps ## Measure gateways side by side and write docs/performance.md; half an hour after `make pgo`, nothing else may run
 	bash benches/peers/install target/peers/tools
 	cargo build --release && cargo build --release -p bare
 	python3 benches/peers/peers.py --write

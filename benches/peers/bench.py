@@ -8,11 +8,11 @@ from pathlib import Path
 
 from load import Sent, h2load, probe, wrk
 from machine import GATEWAY_CORE, LOAD_CORE, Program, busy, free_port, loads
-from own import KEY_NAMES, RELEASE, bare, portcullis
+from own import KEY_NAMES, RELEASE, bare, portcullis, profiled
 from systems import SYSTEMS, Job
 from workloads import COUNTS, Workload
 
-ALL_SYSTEMS = {"bare": bare, "portcullis": portcullis, **SYSTEMS}
+ALL_SYSTEMS = {"bare": bare, "portcullis": portcullis, "portcullis, profiled": profiled, **SYSTEMS}
 # Keys and tokens are made anew when they are older: their tokens are good for seven days.
 OLD = 5 * 24 * 3600
 
@@ -106,7 +106,8 @@ class Gateway:
         if self.workload.tls:
             h2load(self.job.port, self.workload.path, self._token(), 1, self.job.folder / "h2load.log")
         else:
-            wrk(self.job.port, self.workload.path, self.workload.warm_up(self.bench.tokens), 1, self.workload.connections)
+            feed, seconds = self.workload.warm_up(self.bench.tokens)
+            wrk(self.job.port, self.workload.path, feed, seconds, self.workload.connections)
 
     def _token(self) -> str | None:
         file = self.workload.feed(self.bench.tokens, 0).file

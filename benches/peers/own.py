@@ -5,7 +5,10 @@ from pathlib import Path
 
 from systems import Job
 
-RELEASE = Path(os.environ.get("PORTCULLIS_RELEASE", Path(__file__).parents[2] / "target/release"))
+TARGET = Path(__file__).parents[2] / "target"
+RELEASE = Path(os.environ.get("PORTCULLIS_RELEASE", TARGET / "release"))
+# What `make pgo` has built.
+PROFILED = TARGET / "pgo/release/portcullis"
 
 KEY_FILES = {"HS256": "secret_file", "RS256": "pem_file", "ES256": "pem_file", "EdDSA": "pem_file"}
 KEY_NAMES = {"HS256": "hs256.secret", "RS256": "rs256.pem", "ES256": "es256.pem", "EdDSA": "eddsa.pem"}
@@ -27,6 +30,16 @@ def bare(job: Job) -> list[str] | None:
 
 def portcullis(job: Job) -> list[str] | None:
     """The product, one thread, no access log: the peers write none either."""
+    return [str(RELEASE / "portcullis"), "run", "-c", configuration(job)]
+
+
+def profiled(job: Job) -> list[str] | None:
+    """The same, built with a profile of requests."""
+    return [str(PROFILED), "run", "-c", configuration(job)] if PROFILED.exists() else None
+
+
+def configuration(job: Job) -> str:
+    """The file that makes it do what is measured."""
     listener = f"address: 127.0.0.1:{job.port}"
     if job.tls:
         pair = f"{{ certificate: {job.keys / 'tls.crt'}, key: {job.keys / 'tls.key'} }}"
@@ -41,7 +54,7 @@ def portcullis(job: Job) -> list[str] | None:
     lines += {"none": lambda _: [], "jwt": realm, "forward": service}[job.access](job)
     access = {"none": "public", "jwt": "{ realm: bench }", "forward": "{ forward_auth: verifier }"}[job.access]
     lines.append(f"locations: [{{ match: {{ prefix: / }}, access: {access}, upstream: app }}]")
-    return started(lines, job.folder)
+    return written(lines, job.folder)
 
 
 def realm(job: Job) -> list[str]:
@@ -70,8 +83,8 @@ def service(job: Job) -> list[str]:
     ]
 
 
-def started(lines: list[str], folder: Path) -> list[str]:
-    """Writes a configuration, and answers the command that serves it."""
+def written(lines: list[str], folder: Path) -> str:
+    """Writes a configuration, and answers where it stands."""
     file = folder / "portcullis.yaml"
     file.write_text("\n".join(lines) + "\n")
-    return [str(RELEASE / "portcullis"), "run", "-c", str(file)]
+    return str(file)

@@ -75,9 +75,16 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="*", help="workloads whose names contain one of these; also: idle, scale")
     parser.add_argument("--systems", nargs="*", help="these systems only")
     parser.add_argument("--foreign", type=float, default=0.25, help="void runs in which others used more cores than this")
+    parser.add_argument("--forget", action="store_true", help="keep nothing of what is found: a load is all that is wanted")
     parser.add_argument("--again", action="store_true", help="measure nothing, and write what was found last")
     parser.add_argument("--write", action="store_true", help="write docs/performance.md and its plots")
     return parser.parse_args()
+
+
+def keep(found: dict, said: argparse.Namespace) -> None:
+    """For `--again`, and for runs of a part."""
+    if not said.forget:
+        FOUND.write_text(json.dumps(found, indent=1))
 
 
 def main() -> None:
@@ -97,14 +104,14 @@ def main() -> None:
             found["results"][workload.name] = measured(workload, said, bench)
             print(report.table(workload.name, found["results"][workload.name]), flush=True)
             # A run that is cut has measured what it has measured.
-            FOUND.write_text(json.dumps(found, indent=1))
+            keep(found, said)
         if wanted("idle"):
             found["idle"] = idle.measured(bench, said.systems)
         if wanted("scale"):
             found["scale"] = scale.measured(bench, said.rounds)
     finally:
         bench.stop()
-    FOUND.write_text(json.dumps(found, indent=1))
+    keep(found, said)
     print(report.bars_met(found["results"], found["idle"]))
     if said.write:
         report.write(ROOT / "docs", found)

@@ -3,7 +3,7 @@
 from html import escape
 from math import log10
 
-COLOURS = {"portcullis": "#0b6e4f", "bare": "#8fb8a8", "nginx": "#5b6c8f"}
+COLOURS = {"portcullis": "#0b6e4f", "portcullis, profiled": "#0b6e4f", "bare": "#8fb8a8", "nginx": "#5b6c8f"}
 OTHERS = "#b9bfc9"
 STYLE = "font-family: system-ui, sans-serif; font-size: 12px"
 

@@ -80,27 +80,37 @@ BARS = [
 ]
 
 
-def bar(results: dict, workload: str, others: list[str], most: float) -> str | None:
-    """One line of the promises."""
+OURS = ["portcullis, profiled", "portcullis"]
+
+
+def worst(results: dict, workload: str, ours: str, others: list[str]) -> tuple[float, str] | None:
+    """What one of ours costs over the best of the others."""
     runs = results.get(workload, {})
     # A service is no part of a proxy: where both ask the same one, the proxies alone are compared.
     cost = (lambda run: run["cpu"]) if workload == "forward auth" else total
-    found = {other: ratio(runs["portcullis"], runs[other], cost) for other in others
-             if runs.get(other) and runs.get("portcullis")}
-    worst = max(((value, other) for other, value in found.items() if value is not None), default=None)
-    if worst is None:
+    found = [(ratio(runs[ours], runs[other], cost), other) for other in others if runs.get(other) and runs.get(ours)]
+    return max(((value, other) for value, other in found if value is not None), default=None)
+
+
+def bar(results: dict, workload: str, others: list[str], most: float) -> str | None:
+    """One line of the promises."""
+    found = [worst(results, workload, ours, others) for ours in OURS]
+    known = [pair for pair in found if pair]
+    if not known:
         return None
-    value, other = worst
-    return f"| {workload} | {other} | {value:.2f} | {most:.2f} | {'yes' if value <= most else '**no**'} |"
+    figures = " | ".join(said(pair[0] if pair else None) for pair in found)
+    met = [pair is not None and pair[0] <= most for pair in found]
+    verdict = "yes" if all(met) else "profiled" if met[0] else "**no**"
+    return f"| {workload} | {known[0][1]} | {most:.2f} | {figures} | {verdict} |"
 
 
 def bars_met(results: dict, idle: dict) -> str:
     """Every promise with what was measured."""
-    lines = ["| workload | over | measured | at most | met |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| workload | over | at most | built with a profile | built by cargo alone | met |", "| --- | --- | --- | --- | --- | --- |"]
     lines += filter(None, (bar(results, *promise) for promise in BARS))
     if "envoy" in idle and "portcullis" in idle:
         value = idle["portcullis"]["kib"] / idle["envoy"]["kib"]
-        lines.append(f"| memory of an idle connection | envoy | {value:.2f} | 1.00 | {'yes' if value <= 1 else '**no**'} |")
+        lines.append(f"| memory of an idle connection | envoy | 1.00 | | {value:.2f} | {'yes' if value <= 1 else '**no**'} |")
     return "\n".join(lines)
 
 

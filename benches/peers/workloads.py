@@ -7,15 +7,19 @@ from load import Feed
 
 ALGORITHMS = ["HS256", "RS256", "ES256", "EdDSA"]
 POOL = 10_000
-# Distinct tokens of each kind: more than the fastest system takes in all rounds.
-COUNTS = {"HS256": 480_000, "RS256": 240_000, "ES256": 160_000, "EdDSA": 200_000, "JWE": 40_000}
+# Distinct tokens of each kind: more than the fastest system takes in all rounds, and enough for the largest cache.
+COUNTS = {"HS256": 1_000_000, "RS256": 240_000, "ES256": 160_000, "EdDSA": 200_000, "JWE": 40_000}
+# More than any system takes in one run: no more are read.
+MOST_OF_A_RUN = 100_000
 # These are sent before new tokens are, so that a run begins with connections that are open and code that is warm.
 WARM_UP = 10_000
 
 # Both forward without a look at anything, in every workload: what the others are compared with, in the same minute.
 REFERENCES = ["nginx", "bare"]
-VERIFIERS = ["portcullis", "haproxy", "nginx auth_jwt", "envoy", "nginx auth_request"]
-OTHERS = ["portcullis", "haproxy", "nginx auth_jwt", "envoy", "traefik", "caddy"]
+# As it is built by cargo alone, and with a profile of requests.
+OURS = ["portcullis", "portcullis, profiled"]
+VERIFIERS = [*OURS, "haproxy", "nginx auth_jwt", "envoy", "nginx auth_request"]
+OTHERS = [*OURS, "haproxy", "nginx auth_jwt", "envoy", "traefik", "caddy"]
 
 
 class Workload(NamedTuple):
@@ -42,17 +46,20 @@ class Workload(NamedTuple):
             case "pool":
                 return Feed(good, last=POOL)
             case "new":
-                return Feed(good, first=WARM_UP + cursor + 1, last=COUNTS[self.algorithm], again=False)
+                # Who looks at no token may see one twice.
+                again = self.access == "none"
+                first = WARM_UP + cursor + 1
+                return Feed(good, first=first, last=min(first + MOST_OF_A_RUN, COUNTS[self.algorithm]), again=again)
             case "garbage":
                 return Feed(tokens / "garbage.tokens")
             case kind:
                 return Feed(tokens / f"{self.algorithm}.{kind}")
 
-    def warm_up(self, tokens: Path) -> Feed:
-        """What is sent before."""
+    def warm_up(self, tokens: Path) -> tuple[Feed, int]:
+        """What is sent before, and for how many seconds: a pool that has to be decrypted takes longer."""
         if self.tokens == "new":
-            return Feed(tokens / f"{self.algorithm}.tokens", last=WARM_UP)
-        return self.feed(tokens, 0)
+            return Feed(tokens / f"{self.algorithm}.tokens", last=WARM_UP), 1
+        return self.feed(tokens, 0), 5 if (self.algorithm, self.tokens) == ("JWE", "pool") else 1
 
 
 def workloads() -> list[Workload]:
@@ -63,19 +70,19 @@ def workloads() -> list[Workload]:
         for tokens in ("hot", "pool", "new")
     ]
     encrypted = [
-        Workload(f"RSA-OAEP-256 + A256GCM around HS256, {tokens}", ["portcullis"], "jwt", "JWE", tokens)
+        Workload(f"RSA-OAEP-256 + A256GCM around HS256, {tokens}", OURS, "jwt", "JWE", tokens)
         for tokens in ("hot", "pool", "new")
     ]
     refusals = {"no token": "", "garbage": "garbage", "expired": "expired", "bad signature, seen before": "broken"}
     refusing = [
-        Workload(f"401: {what}", ["portcullis", "haproxy", "nginx auth_jwt", "envoy"], "jwt", "RS256", tokens, 401)
+        Workload(f"401: {what}", [*OURS, "haproxy", "nginx auth_jwt", "envoy"], "jwt", "RS256", tokens, 401)
         for what, tokens in refusals.items()
     ]
     return [
         Workload("no auth", OTHERS),
         *verifying,
         *encrypted,
-        Workload("forward auth", ["portcullis", "nginx", "envoy", "traefik", "caddy"], "forward", "HS256", "hot"),
+        Workload("forward auth", [*OURS, "nginx", "envoy", "traefik", "caddy"], "forward", "HS256", "hot"),
         *refusing,
         Workload("HTTP/2 over TLS, no auth", OTHERS, tls=True),
         Workload("HTTP/2 over TLS, RS256, hot", VERIFIERS, "jwt", "RS256", "hot", tls=True),
