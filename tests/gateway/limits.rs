@@ -139,7 +139,8 @@ fn a_body_over_the_limit_is_413_whether_it_was_announced_or_not() {
     let large = gateway.send(&chunked.raw_body(format!("{chunk}{chunk}{chunk}0\r\n\r\n")));
     assert_eq!((large.status, gateway.reason_of(&large).as_str()), (413, "body_too_large"));
     let file = gateway.folder().join("body");
-    std::fs::write(&file, vec![b'x'; 100_000]).unwrap();
+    // No more than is dropped for the client's sake: curl 7.88 takes the end of a stream that it still sends on for a failure, now and then.
+    std::fs::write(&file, vec![b'x'; 50_000]).unwrap();
     let url = format!("http://{}/", gateway.address());
     let body = format!("@{}", file.display());
     let http2 = curl(&["--http2-prior-knowledge", "-H", "Content-Length:", "--data-binary", &body, &url]);
