@@ -5,11 +5,15 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::config::schema::LogTarget;
 
 /// Lines that wait to be written. When they are full, requests wait too: no line is lost.
 const WAITING_LINES: usize = 8192;
+
+/// How long a line waits for others that are written with it. To wake the writer for each line would cost more than its request.
+const GATHERED: Duration = Duration::from_millis(5);
 
 /// Where lines go.
 #[derive(Debug)]
@@ -106,9 +110,13 @@ fn append(path: &PathBuf) -> io::Result<File> {
     opened.map_err(|error| io::Error::new(error.kind(), format!("cannot open {}: {error}", path.display())))
 }
 
+#[allow(clippy::disallowed_methods, reason = "a thread of its own, without a runtime")]
 fn write_lines(output: &Output, mut sink: BufWriter<Box<dyn Write + Send>>, receiver: &Receiver<Message>) {
     let mut health = Health::Good;
     while let Ok(message) = receiver.recv() {
+        if matches!(message, Message::Line(_)) {
+            std::thread::sleep(GATHERED);
+        }
         let mut next = Some(message);
         while let Some(message) = next {
             match message {
