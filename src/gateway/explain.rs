@@ -166,7 +166,7 @@ fn sent(arrival: &Arrival<'_>, context: &RequestContext) -> Result<Vec<(String, 
         return Ok(Vec::new());
     }
     let mut upstream = arrival.head.clone();
-    headers::strip_hop_by_hop(&mut upstream);
+    headers::strip_connection(&mut upstream)?;
     outbound::for_upstream(arrival, &mut upstream, context)?;
     let secrets = &context.edition.snapshot.secrets;
     let shown = upstream.headers.iter().map(|(name, value)| {

@@ -110,8 +110,7 @@ impl Proxy {
     fn head_for_upstream(&self, session: &mut Session, context: &RequestContext) -> Result<RequestHeader> {
         let mut head = session.req_header().clone();
         head.set_version(Version::HTTP_11);
-        headers::strip_connection(&mut head)
-            .map_err(|problem| Error::explain(ErrorType::InvalidHTTPHeader, problem).into_down())?;
+        headers::strip_connection(&mut head)?;
         self.change_request(session, &mut head, context)?;
         if !head.headers.contains_key(HOST) {
             head.insert_header(HOST, HeaderValue::from_static(""))?;

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, HeaderName, HeaderValue};
+use pingora_core::{Error, ErrorType, Result};
 use pingora_http::{RequestHeader, ResponseHeader};
 
 use crate::auth::Grant;
@@ -71,19 +72,35 @@ fn is_proxy_word(name: &str) -> bool {
         || matches!(name.as_str(), "forwarded" | "x-rewrite-url" | "x-real-ip" | "x-request-id")
 }
 
-/// Strips what belongs to the client's connection only (RFC 9110 §7.6.1), in the words of Pingora, which does the same for servers
-/// of HTTP/2: what `Connection` names is bounded, and is nothing that others rely on.
+/// Strips what belongs to the client's connection only (RFC 9110 §7.6.1), as Pingora does for what it carries itself: what `Connection`
+/// names is bounded, and is nothing that others rely on.
 ///
 /// # Errors
 /// What is wrong with `Connection`.
-pub fn strip_connection(head: &mut RequestHeader) -> Result<(), &'static str> {
-    let named = nominated(&head.headers)?;
-    let bound: Vec<HeaderName> =
-        head.headers.keys().filter(|name| is_of_connection(name.as_str())).cloned().chain(named).collect();
-    for name in &bound {
-        head.remove_header(name);
+pub fn strip_connection(head: &mut RequestHeader) -> Result<()> {
+    let named = nominated(&head.headers)
+        .map_err(|problem| Error::explain(ErrorType::InvalidHTTPHeader, problem).into_down())?;
+    for name in of_connection(&head.headers).chain(named).collect::<Vec<_>>() {
+        head.remove_header(&name);
     }
     Ok(())
+}
+
+/// The same of an answer, whose `Connection` may name what it likes.
+pub fn strip_connection_of_answer(head: &mut ResponseHeader) {
+    let named = tokens_of_connection(&head.headers).filter_map(|token| HeaderName::from_bytes(token).ok());
+    for name in of_connection(&head.headers).chain(named).collect::<Vec<_>>() {
+        head.remove_header(&name);
+    }
+}
+
+fn of_connection(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    headers.keys().filter(|name| is_of_connection(name.as_str())).cloned()
+}
+
+fn tokens_of_connection(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let said = headers.get_all(CONNECTION).into_iter().flat_map(|value| value.as_bytes().split(|octet| *octet == b','));
+    said.map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
 
 fn is_of_connection(name: &str) -> bool {
@@ -103,10 +120,9 @@ fn is_of_connection(name: &str) -> bool {
 }
 
 /// The headers that `Connection` names.
-fn nominated(headers: &HeaderMap) -> Result<Vec<HeaderName>, &'static str> {
-    let said = headers.get_all(CONNECTION).into_iter().flat_map(|value| value.as_bytes().split(|octet| *octet == b','));
+fn nominated(headers: &HeaderMap) -> std::result::Result<Vec<HeaderName>, &'static str> {
     let mut named = Vec::new();
-    for token in said.map(<[u8]>::trim_ascii).filter(|token| !token.is_empty()) {
+    for token in tokens_of_connection(headers) {
         if named.len() + 1 >= MOST_NOMINATED {
             return Err("Connection names too many headers");
         }
@@ -119,37 +135,6 @@ fn nominated(headers: &HeaderMap) -> Result<Vec<HeaderName>, &'static str> {
         named.push(name);
     }
     Ok(named)
-}
-
-/// Strips what belongs to one connection only (RFC 9110 §7.6.1), for an echo and for a WebSocket.
-pub fn strip_hop_by_hop(head: &mut RequestHeader) {
-    for name in hop_by_hop(&head.headers) {
-        head.remove_header(&name);
-    }
-}
-
-/// The same for an answer.
-pub fn strip_hop_by_hop_of_answer(head: &mut ResponseHeader) {
-    for name in hop_by_hop(&head.headers) {
-        head.remove_header(&name);
-    }
-}
-
-fn hop_by_hop(headers: &HeaderMap) -> Vec<HeaderName> {
-    const ALWAYS: [&str; 8] = [
-        "connection",
-        "keep-alive",
-        "proxy-connection",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ];
-    let said = headers.get_all(CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
-    let named =
-        said.flat_map(|value| value.split(',')).filter_map(|name| HeaderName::from_bytes(name.trim().as_bytes()).ok());
-    named.chain(ALWAYS.into_iter().map(HeaderName::from_static)).collect()
 }
 
 /// Says what the client did not get to say.
@@ -267,6 +252,22 @@ pub fn query_without<'q>(query: Option<&'q str>, removals: &[TokenRemoval]) -> O
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_belongs_to_a_connection_is_stripped_and_nothing_that_others_rely_on_can_be_named() {
+        let with = |connection: &str| {
+            let mut head = RequestHeader::build("GET", b"/", None).unwrap();
+            for (name, value) in [("Connection", connection), ("TE", "trailers"), ("X-Named", "1"), ("X-Kept", "2")] {
+                head.insert_header(name, value.to_owned()).unwrap();
+            }
+            let stripped = strip_connection(&mut head);
+            stripped.map(|()| head.headers.keys().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(with("keep-alive, x-named").unwrap(), ["x-kept"]);
+        for bad in ["host", "X-Forwarded-For", "a b", ":authority", "a,b,c,d,e,f,g,h,i,j"] {
+            assert!(with(bad).is_err(), "{bad}");
+        }
+    }
 
     fn head(headers: &[(&str, &str)]) -> HeaderMap {
         let of = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());

@@ -1,7 +1,7 @@
 //! How is one connection of HTTP/1 served, request after request?
 //!
 //! Our own loop instead of Pingora's: while nobody asks for anything, a connection holds its socket and little more. What
-//! serves a request is some 40 KiB, and is made when its first octet is there.
+//! serves a request is made when its first octets are there.
 
 use std::pin::Pin;
 use std::time::Duration;

@@ -290,7 +290,7 @@ fn act(location: &Location, arrival: &Arrival<'_>, context: &RequestContext) -> 
 /// Shows what an upstream would get.
 fn echo(arrival: &Arrival<'_>, context: &RequestContext) -> Result<OwnAnswer> {
     let mut sent = arrival.head.clone();
-    headers::strip_hop_by_hop(&mut sent);
+    headers::strip_connection(&mut sent)?;
     outbound::for_upstream(arrival, &mut sent, context)?;
     let mut shown = serde_json::Map::new();
     for name in sent.headers.keys() {

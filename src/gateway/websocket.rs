@@ -72,7 +72,7 @@ impl Proxy {
         context: &mut RequestContext,
     ) -> Result<Box<ResponseHeader>> {
         let mut head = session.req_header().clone();
-        headers::strip_hop_by_hop(&mut head);
+        headers::strip_connection(&mut head)?;
         head.insert_header(CONNECTION, "Upgrade")?;
         head.insert_header(UPGRADE, "websocket")?;
         self.change_request(session, &mut head, context)?;
@@ -148,7 +148,7 @@ impl Proxy {
         head: &mut ResponseHeader,
         context: &mut RequestContext,
     ) -> Result<()> {
-        headers::strip_hop_by_hop_of_answer(head);
+        headers::strip_connection_of_answer(head);
         Self::heed_answer(head, context);
         self.change_answer(session, head, context)
     }
