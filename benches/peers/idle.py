@@ -7,7 +7,7 @@ from bench import Bench, Gateway
 from workloads import Workload
 
 CONNECTIONS = 5_000
-SYSTEMS = ["nginx", "bare", "portcullis", "haproxy", "envoy", "traefik", "caddy"]
+SYSTEMS = ["nginx", "bare", "portcullis", "haproxy", "envoy", "traefik", "caddy", "pingap"]
 REQUEST = b"GET / HTTP/1.1\r\nHost: bench.example\r\n\r\n"
 
 

@@ -1,4 +1,4 @@
-"""Who sends the requests: wrk for HTTP/1.1, h2load for HTTP/2."""
+"""Who sends the requests: wrk for HTTP/1.1, h2load for HTTP/2, and a program of our own for many connections of which few are busy."""
 
 import http.client
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from machine import LOAD_CORE
+from own import RELEASE
 
 HERE = Path(__file__).parent
 
@@ -47,6 +48,33 @@ def wrk(port: int, path: str, feed: Feed, seconds: float, connections: int) -> S
         raise RuntimeError(f"wrk said nothing of use: {output}")
     requests, micros, statuses, failures, p50, p99, ran_out = map(int, found.groups())
     return Sent(requests, micros / 1e6, statuses, failures, p50 / 1e3, p99 / 1e3, ran_out > 0)
+
+
+class Turns:
+    """Many open connections, few of them busy: requests go out on all of them in turn."""
+
+    AT_ONCE = 32
+
+    def __init__(self, port: int, connections: int):
+        command = ["taskset", "-c", str(LOAD_CORE), str(RELEASE / "turns"), f"127.0.0.1:{port}", str(connections), str(self.AT_ONCE)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline() != "open\n":
+            self.stop()
+            raise RuntimeError(f"{connections} connections could not be opened")
+
+    def send(self, seconds: float) -> int:
+        """How many requests were answered."""
+        self.process.stdin.write(f"{seconds * 1000:.0f}\n")
+        self.process.stdin.flush()
+        good, bad = map(int, self.process.stdout.readline().split())
+        if bad or not good:
+            raise RuntimeError(f"{good} answers, {bad} failures")
+        return good
+
+    def stop(self) -> None:
+        """Closes them all."""
+        self.process.stdin.close()
+        self.process.wait(10)
 
 
 def h2load(port: int, path: str, token: str | None, seconds: float, log: Path) -> Sent:

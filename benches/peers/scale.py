@@ -1,13 +1,15 @@
 """Does a request cost more when everything grows? Locations, realms, keys, remembered tokens, connections."""
 
+import contextlib
 import json
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import Bench
-from load import Feed, wrk
+from load import Feed, Turns, wrk
 from machine import GATEWAY_CORE, Program, free_port
 from own import RELEASE, key_file, written
 
@@ -56,55 +58,85 @@ def cached(count: int, bench: Bench) -> tuple[list[str], Feed]:
     return lines, Feed(bench.tokens / "HS256.tokens", last=count)
 
 
-def plain(_: int, bench: Bench) -> tuple[list[str], Feed]:
-    """Nothing but connections."""
-    return ["locations: [{ match: { prefix: / }, access: public, upstream: app }]"], Feed()
-
+# Nothing but connections.
+PLAIN = ["locations: [{ match: { prefix: / }, access: public, upstream: app }]"]
 
 GROWTH = {
     "locations": (locations, [10, 100, 1_000, 10_000]),
     "realms": (realms, [1, 10, 100, 1_000]),
     "keys in a set (new tokens)": (keys, [1, 10, 100, 1_000]),
     "cached tokens": (cached, [100, 1_000, 10_000, 100_000, 1_000_000]),
-    "connections": (plain, [10, 100, 1_000, 9_000]),
 }
+# A process has a limit of open files (20,000 here), and a request that is on its way needs two.
+IN_TURN = [10, 100, 1_000, 10_000, 19_900]
+ALL_BUSY = [10, 100, 1_000, 9_000]
 
 
-def cost(what, size: int, bench: Bench, rounds: int) -> float:
-    """The median CPU of a request, in microseconds."""
+@contextlib.contextmanager
+def gateway_for(lines: list[str], bench: Bench) -> Iterator[tuple[Program, int]]:
+    """Portcullis at work, and its port."""
     port = free_port()
-    lines, feed = what(size, bench)
-    connections = size if what is plain else 32
     with tempfile.TemporaryDirectory(prefix="peers-") as folder:
-        gateway = Program([str(RELEASE / "portcullis"), "run", "-c", written(common(port, bench) + lines, Path(folder))], GATEWAY_CORE,
-                          Path(folder) / "log")
+        argv = [str(RELEASE / "portcullis"), "run", "-c", written(common(port, bench) + lines, Path(folder))]
+        gateway = Program(argv, GATEWAY_CORE, Path(folder) / "log")
         try:
             gateway.wait_for(port)
-            # Until every token was seen, and every connection is open.
-            seen = 0
-            while seen < feed.last or seen == 0:
-                seen += wrk(port, "/", feed._replace(first=min(seen + 1, feed.last)), 3, connections).requests
-            runs = []
-            for _ in range(rounds):
-                before = gateway.cpu()
-                sent = wrk(port, "/", feed, 2, connections)
-                if sent.bad_statuses or sent.failures:
-                    raise RuntimeError(f"{sent}")
-                runs.append((gateway.cpu() - before) / sent.requests * 1e6)
-            return statistics.median(runs)
+            yield gateway, port
         finally:
             gateway.stop()
 
 
+def cost(gateway: Program, rounds: int, send: Callable[[], int]) -> float:
+    """The median CPU of a request, in microseconds; `send` tells how many it sent."""
+    runs = []
+    for _ in range(rounds):
+        before = gateway.cpu()
+        sent = send()
+        runs.append((gateway.cpu() - before) / sent * 1e6)
+    return statistics.median(runs)
+
+
+def answered(port: int, feed: Feed, connections: int) -> int:
+    """How many requests were answered in two seconds, all of them well."""
+    sent = wrk(port, "/", feed, 2, connections)
+    if sent.bad_statuses or sent.failures:
+        raise RuntimeError(f"{sent}")
+    return sent.requests
+
+
+def of_wrk(lines: list[str], feed: Feed, connections: int, bench: Bench, rounds: int) -> float:
+    """All connections send whenever they have been answered."""
+    with gateway_for(lines, bench) as (gateway, port):
+        # Until every token was seen, and every connection is open.
+        seen = 0
+        while seen < feed.last or seen == 0:
+            seen += wrk(port, "/", feed._replace(first=min(seen + 1, feed.last)), 3, connections).requests
+        return cost(gateway, rounds, lambda: answered(port, feed, connections))
+
+
+def of_turns(connections: int, bench: Bench, rounds: int) -> float:
+    """All connections are open, and few of them busy."""
+    with gateway_for(PLAIN, bench) as (gateway, port):
+        turns = Turns(port, connections)
+        try:
+            turns.send(1)
+            return cost(gateway, rounds, lambda: turns.send(2))
+        finally:
+            turns.stop()
+
+
 def measured(bench: Bench, rounds: int) -> dict[str, list[tuple[int, float]]]:
     """`{what grows: [(how many, CPU of a request)]}`."""
+    rounds = min(rounds, 3)
+    plans = [(name, size, lambda what=what, size=size: of_wrk(*what(size, bench), 32, bench, rounds))
+             for name, (what, sizes) in GROWTH.items() for size in sizes]
+    plans += [(f"connections, {Turns.AT_ONCE} busy", size, lambda size=size: of_turns(size, bench, rounds)) for size in IN_TURN]
+    plans += [("connections, all busy", size, lambda size=size: of_wrk(PLAIN, Feed(), size, bench, rounds)) for size in ALL_BUSY]
     found: dict[str, list[tuple[int, float]]] = {}
-    for name, (what, sizes) in GROWTH.items():
-        found[name] = []
-        for size in sizes:
-            try:
-                found[name].append((size, cost(what, size, bench, min(rounds, 3))))
-                print(f"{name}: {size}: {found[name][-1][1]:.1f} us", flush=True)
-            except RuntimeError as why:
-                print(f"{name}: {size}: {why}", file=sys.stderr)
+    for name, size, run in plans:
+        try:
+            found.setdefault(name, []).append((size, run()))
+            print(f"{name}: {size}: {found[name][-1][1]:.1f} us", flush=True)
+        except RuntimeError as why:
+            print(f"{name}: {size}: {why}", file=sys.stderr)
     return found

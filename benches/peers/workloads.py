@@ -19,7 +19,9 @@ REFERENCES = ["nginx", "bare"]
 # As it is built by cargo alone, and with a profile of requests.
 OURS = ["portcullis", "portcullis, profiled"]
 VERIFIERS = [*OURS, "haproxy", "nginx auth_jwt", "envoy", "nginx auth_request"]
-OTHERS = [*OURS, "haproxy", "nginx auth_jwt", "envoy", "traefik", "caddy"]
+# Its plugin knows HMAC only.
+HMAC_VERIFIERS = [*VERIFIERS, "pingap"]
+OTHERS = [*OURS, "haproxy", "nginx auth_jwt", "envoy", "traefik", "caddy", "pingap"]
 
 
 class Workload(NamedTuple):
@@ -65,7 +67,7 @@ class Workload(NamedTuple):
 def workloads() -> list[Workload]:
     """All of them, in the order of the report."""
     verifying = [
-        Workload(f"{algorithm}, {tokens}", VERIFIERS, "jwt", algorithm, tokens)
+        Workload(f"{algorithm}, {tokens}", HMAC_VERIFIERS if algorithm == "HS256" else VERIFIERS, "jwt", algorithm, tokens)
         for algorithm in ALGORITHMS
         for tokens in ("hot", "pool", "new")
     ]

