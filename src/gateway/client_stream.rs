@@ -17,11 +17,11 @@ use pingora_core::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl, TimingDigest, UniqueID,
     UniqueIDType,
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 
-/// Enough for the head of an answer, so that head and a short body leave in one packet.
-const WRITE_BUFFER: usize = 1460;
+use super::write_buffer::WriteBuffer;
+
 /// TLS reads each record in two steps; a buffer makes one system call of them. Plaintext is read into Pingora's own.
 const TLS_READ_BUFFER: usize = 4096;
 /// How long a client is waited for that has sent a part of the preface.
@@ -43,32 +43,30 @@ pub enum Plaintext {
 /// A client's TCP connection.
 pub struct ClientStream {
     stream: Buffered,
-    /// Whether octets wait in the write buffer.
-    waiting: bool,
     plaintext: Plaintext,
     digest: Arc<SocketDigest>,
     accepted: SystemTime,
 }
 
 enum Buffered {
-    Direct(BufWriter<TcpStream>),
-    ReadAhead(BufReader<BufWriter<TcpStream>>),
+    Direct(WriteBuffer<TcpStream>),
+    ReadAhead(BufReader<WriteBuffer<TcpStream>>),
 }
 
 impl ClientStream {
     /// A connection in plaintext, for HTTP/1. `listener` is the address that was listened on, which names the listener.
     pub fn plaintext(stream: TcpStream, client: SocketAddr, listener: SocketAddr) -> Self {
         let digest = digest(&stream, client, listener);
-        let stream = Buffered::Direct(BufWriter::with_capacity(WRITE_BUFFER, stream));
-        Self { stream, waiting: false, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
+        let stream = Buffered::Direct(WriteBuffer::new(stream));
+        Self { stream, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
     }
 
     /// A connection that TLS will be spoken over.
     pub fn below_tls(stream: TcpStream, client: SocketAddr, listener: SocketAddr) -> Self {
         let digest = digest(&stream, client, listener);
-        let writer = BufWriter::with_capacity(WRITE_BUFFER, stream);
+        let writer = WriteBuffer::new(stream);
         let stream = Buffered::ReadAhead(BufReader::with_capacity(TLS_READ_BUFFER, writer));
-        Self { stream, waiting: false, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
+        Self { stream, plaintext: Plaintext::Http1, digest, accepted: SystemTime::now() }
     }
 
     /// What the client has begun to speak.
@@ -78,21 +76,25 @@ impl ClientStream {
 
     /// Waits until something can be read. Not if there is something to be written first: reading does that.
     pub async fn readable(&self) -> io::Result<()> {
-        if self.waiting { Ok(()) } else { self.socket().readable().await }
+        if self.buffer().is_waiting() { Ok(()) } else { self.socket().readable().await }
     }
 
-    fn writer(&mut self) -> &mut BufWriter<TcpStream> {
+    fn writer(&mut self) -> &mut WriteBuffer<TcpStream> {
         match &mut self.stream {
             Buffered::Direct(writer) => writer,
             Buffered::ReadAhead(reader) => reader.get_mut(),
         }
     }
 
-    fn socket(&self) -> &TcpStream {
+    fn buffer(&self) -> &WriteBuffer<TcpStream> {
         match &self.stream {
-            Buffered::Direct(writer) => writer.get_ref(),
-            Buffered::ReadAhead(reader) => reader.get_ref().get_ref(),
+            Buffered::Direct(writer) => writer,
+            Buffered::ReadAhead(reader) => reader.get_ref(),
         }
+    }
+
+    fn socket(&self) -> &TcpStream {
+        self.buffer().get_ref()
     }
 }
 
@@ -108,7 +110,7 @@ impl AsyncRead for ClientStream {
     /// Whoever reads has nothing more to write for now: what waits in the buffer leaves. Pingora itself flushes an answer
     /// of known length only at its end, and its head would wait for the whole body.
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.waiting
+        if self.buffer().is_waiting()
             && let Poll::Ready(Err(error)) = self.as_mut().poll_flush(cx)
         {
             return Poll::Ready(Err(error));
@@ -122,14 +124,11 @@ impl AsyncRead for ClientStream {
 
 impl AsyncWrite for ClientStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
-        self.waiting = true;
         Pin::new(self.writer()).poll_write(cx, octets)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(self.writer()).poll_flush(cx);
-        self.waiting = flushed.is_pending();
-        flushed
+        Pin::new(self.writer()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -141,7 +140,6 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.waiting = true;
         Pin::new(self.writer()).poll_write_vectored(cx, slices)
     }
 

@@ -20,6 +20,12 @@ use super::passage;
 use super::proxy::Proxy;
 use crate::config::schema::Protocol;
 
+/// A head and a body.
+const USUAL_WORDS: usize = 2;
+/// What is gathered for one write at most: words, however short, and octets of a body.
+const MOST_WORDS: usize = 8;
+const ENOUGH: usize = 16 * 1024;
+
 /// An exchange with a server.
 struct Exchange {
     upstream: UpstreamSession,
@@ -135,22 +141,31 @@ impl Proxy {
         Ok(exchange.send(piece, is_last).await)
     }
 
-    /// Passes on what the server has said, and what stands ready behind a head in the same write; true after the last.
+    /// Passes on what the server has said, and what stands ready behind it in the same write; true after the last.
     async fn pass_on(
         &self,
         session: &mut Session,
         exchange: &mut Exchange,
-        said: HttpTask,
+        mut said: HttpTask,
         context: &mut RequestContext,
     ) -> Result<bool> {
-        let is_head = matches!(said, HttpTask::Header(_, false));
-        let mut words = Vec::with_capacity(2);
-        words.push(self.for_client(session, said, context)?);
-        if is_head && let Some(next) = at_once(exchange.upstream.read_response_task()) {
-            words.push(match next {
-                Ok(next) => self.for_client(session, next, context)?,
-                Err(error) => HttpTask::Failed(exchange.unsent.take().unwrap_or(error).into_up()),
-            });
+        let mut words = Vec::with_capacity(USUAL_WORDS);
+        let mut octets = 0;
+        loop {
+            let is_last = said.is_end();
+            octets += body_of(&said);
+            words.push(self.for_client(session, said, context)?);
+            if is_last || octets >= ENOUGH || words.len() == MOST_WORDS {
+                break;
+            }
+            match at_once(exchange.upstream.read_response_task()) {
+                Some(Ok(next)) => said = next,
+                Some(Err(error)) => {
+                    words.push(HttpTask::Failed(exchange.unsent.take().unwrap_or(error).into_up()));
+                    break;
+                }
+                None => break,
+            }
         }
         session.as_mut().response_duplex_vec(words).await
     }
@@ -199,6 +214,11 @@ impl Exchange {
         }
         is_last || self.unsent.is_some()
     }
+}
+
+/// Octets of the body in it.
+fn body_of(said: &HttpTask) -> usize {
+    if let HttpTask::Body(Some(octets), _) = said { octets.len() } else { 0 }
 }
 
 /// A server that closes a kept connection may be noticed by the write as well as by the read.

@@ -54,5 +54,6 @@ mod tunnel;
 mod watched_stream;
 mod websocket;
 mod workers;
+mod write_buffer;
 
 pub use server::{Start, StartError, run};

@@ -248,6 +248,20 @@ fn an_interim_answer_and_an_answer_without_a_body_pass() {
 }
 
 #[test]
+fn an_answer_of_many_pieces_that_come_at_once_arrives_whole() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n".repeat(20);
+    let pieces: Vec<String> = (1..400).map(|length| format!("{}", length % 10).repeat(length)).collect();
+    let chunks: String = pieces.iter().map(|piece| format!("{:x}\r\n{piece}\r\n", piece.len())).collect();
+    let upstream =
+        Upstream::says(format!("{hints}HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"));
+    let gateway = gateway_before(&upstream);
+    let mut client = gateway.client();
+    for _ in 0..3 {
+        assert!(client.exchange(&Request::get("/")).text() == pieces.concat());
+    }
+}
+
+#[test]
 fn an_answer_of_known_length_is_not_held_back() {
     let upstream = Upstream::says("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
     let gateway = gateway_to(&servers(&[&upstream.address()], ", timeouts: { read: 2s }"));
