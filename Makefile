@@ -48,6 +48,7 @@ advisories: ## Known faults of dependencies; fetches the advisory database
 
 bench-peers: deps ## Measure gateways side by side and write docs/performance.md; half an hour after `make pgo`, nothing else may run
 	bash benches/peers/install target/peers/tools
+	bash benches/peers/install_pingap target/peers/tools
 	cargo build --release && cargo build --release -p bare
 	python3 benches/peers/peers.py --write
 
