@@ -1,7 +1,7 @@
 //! What becomes of a request? From its head to an answer of ours, or to the permission to send it on.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -12,6 +12,7 @@ use serde_json::json;
 use super::answer::OwnAnswer;
 use super::context::{Progress, RequestContext, Turn};
 use super::cors;
+use super::give_way::give_way;
 use super::headers;
 use super::inquiry::Inquirer;
 use super::outbound;
@@ -225,7 +226,10 @@ async fn decide<T: Trace>(
             // What expired while it waited has expired.
             request.now = context.received.checked_add(context.started.elapsed()).unwrap_or(context.received);
         }
-        match location.gate.decide(&request, trace) {
+        let began = Instant::now();
+        let decision = location.gate.decide(&request, trace);
+        give_way(began.elapsed()).await;
+        match decision {
             Decision::Allow(grant) => return Ok(grant),
             Decision::Deny(denial) => return Err(denial),
             Decision::Ask(question) => {

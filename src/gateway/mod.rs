@@ -19,6 +19,7 @@ pub mod explain;
 mod failure;
 mod forward;
 mod frames;
+mod give_way;
 mod grpc;
 mod handover;
 mod head;
