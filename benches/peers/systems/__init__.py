@@ -3,7 +3,8 @@
 Each system writes its configuration into the folder of a job and answers the argv of one foreground process, or None
 if it cannot do the job. All keep connections alive on every side, log no requests and make no request ids. All that
 verify tokens check signature, exp, iss and aud, and hand the claim sub to the upstream in X-User-ID (pingap checks
-signature and exp, and hands on nothing). The verifier is asked by GET /verify; Envoy keeps the method and appends the path of the request.
+signature and exp, and hands on nothing). The verifier is asked by GET /verify; Envoy keeps the method and appends the
+path of the request.
 """
 
 from .caddy import caddy
